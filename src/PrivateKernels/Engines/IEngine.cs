@@ -1,0 +1,58 @@
+namespace PrivateKernels;
+
+/// <summary>Family of an engine. The numbers are those of the wire.</summary>
+public enum EngineKind
+{
+    /// <summary>SIMD on the processor.</summary>
+    Simd = 1,
+
+    /// <summary>CUDA device.</summary>
+    Cuda = 2,
+
+    /// <summary>OpenCL device.</summary>
+    OpenCl = 3,
+}
+
+/// <summary>
+/// Where arithmetic runs. Every engine computes the same integers: a record's contribution is a pure function of the
+/// record and of public parameters, never of engine, vector width, batch, position, thread or tile.
+/// </summary>
+/// <remarks>
+/// Points handed to an engine are canonical (<see cref="Canonical"/>): finite, |x| at most 2^40, no |x| below 2^-40 but 0.
+/// Cells are added to, never overwritten. Methods may be called from any thread; an engine orders them as it needs.
+/// </remarks>
+public interface IEngine : IDisposable
+{
+    EngineKind Kind { get; }
+
+    /// <summary>Device as its driver names it.</summary>
+    string Device { get; }
+
+    /// <summary>
+    /// Adds Fourier features: cells[j] += trunc(A cos 2 pi t_j) and cells[m + j] += trunc(A sin 2 pi t_j) for each point,
+    /// A = 2^20 - 1, t_j = w_j . x in turns. <paramref name="cells"/> has 2m entries.
+    /// </summary>
+    void AddFourier(FourierMap map, Points points, Span<long> cells);
+
+    /// <summary>
+    /// For each query q, column c and group g: sum over the frequencies j of the group of
+    /// A cos(2 pi t_j) weights[c, j] + A sin(2 pi t_j) weights[c, m + j], summed in fp64 in an order that depends on the
+    /// map alone. <paramref name="weights"/> is columns x 2m, <paramref name="sums"/> queries x columns x groups.
+    /// </summary>
+    void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums);
+
+    /// <summary>
+    /// Adds sign histograms: for coordinate i and grid cell j, counts[i m + j] counts the points whose i-th coordinate
+    /// lies in that cell and fractions[i m + j] sums their integer fraction terms; see <see cref="SignMap"/>.
+    /// </summary>
+    void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions);
+
+    /// <summary>Adds the integer moments of each point, norm-clamped; see <see cref="MomentMap"/>.</summary>
+    void AddMoments(MomentMap map, Points points, Span<long> cells);
+
+    /// <summary>
+    /// Exact sums over <paramref name="points"/> of f(x, y) for each query, for PUBLIC data and evaluation only.
+    /// Relative error at most 5e-6 (fp32 distances, fp64 accumulation). Adds to <paramref name="sums"/>.
+    /// </summary>
+    void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums);
+}

@@ -1,0 +1,64 @@
+namespace PrivateKernels;
+
+/// <summary>What a pair function depends on, so that engines can compute it without knowing the function.</summary>
+public enum PairGeometry
+{
+    /// <summary>s = |x - y|_2^2.</summary>
+    SquaredL2,
+
+    /// <summary>s = |x - y|_1.</summary>
+    L1,
+}
+
+/// <summary>
+/// A kernel k(x, y) or a distance with its parameters set: f(x, y) = Profile(s), s as <see cref="Geometry"/> says.
+/// One file per function; <see cref="Catalog"/> lists them.
+/// </summary>
+public abstract class PairFunction
+{
+    /// <summary>Catalog entry: name, formula, needs.</summary>
+    public abstract PairFunctionEntry Entry { get; }
+
+    /// <summary>Length scale in the units of the coordinates; 0 for functions without one.</summary>
+    public double Bandwidth { get; protected init; }
+
+    /// <summary>Shape parameter; 0 for functions without one.</summary>
+    public double Exponent { get; protected init; }
+
+    public abstract PairGeometry Geometry { get; }
+
+    /// <summary>f as a function of s, in fp64.</summary>
+    public abstract double Profile(double s);
+
+    /// <summary>f(x, y) in fp64: the reference that everything else is compared with.</summary>
+    public double Evaluate(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        double s = 0;
+        for (int k = 0; k < x.Length; k++)
+        {
+            double z = (double)x[k] - y[k];
+            s += Geometry == PairGeometry.L1 ? Math.Abs(z) : z * z;
+        }
+        return Profile(s);
+    }
+
+    protected static double CheckedBandwidth(double bandwidth) =>
+        double.IsFinite(bandwidth) && bandwidth >= 1e-9 && bandwidth <= 1e9
+            ? bandwidth
+            : throw new InvalidFieldException("bandwidth", bandwidth, "must be between 1e-9 and 1e9");
+}
+
+/// <summary>A line of the catalog.</summary>
+/// <param name="Name">Name on the wire: lower case with underscores.</param>
+/// <param name="Formula">For people; z = x - y, h the bandwidth.</param>
+/// <param name="IsKernel">True: kernel (larger is more alike); false: distance.</param>
+/// <param name="UsesBandwidth">Takes a bandwidth; others demand 0.</param>
+/// <param name="UsesExponent">Takes an exponent; others demand 0.</param>
+/// <param name="NeedsBox">Needs the domain's lower and upper.</param>
+/// <param name="NeedsMaxNorm">Needs the domain's max_norm.</param>
+/// <param name="Mechanisms">Mechanisms it can be released with.</param>
+/// <param name="Methods">Sketches that serve it, the planner's choice first.</param>
+/// <param name="Create">Makes the function from (bandwidth, exponent), already checked against the two flags.</param>
+public sealed record PairFunctionEntry(
+    string Name, string Formula, bool IsKernel, bool UsesBandwidth, bool UsesExponent, bool NeedsBox, bool NeedsMaxNorm,
+    IReadOnlyList<MechanismKind> Mechanisms, IReadOnlyList<SketchMethod> Methods, Func<double, double, PairFunction> Create);

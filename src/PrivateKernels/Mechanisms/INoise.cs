@@ -1,0 +1,16 @@
+namespace PrivateKernels;
+
+/// <summary>Integer noise of a fixed, exactly represented scale, drawn from OS entropy.</summary>
+public interface INoise
+{
+    MechanismKind Mechanism { get; }
+
+    /// <summary>Scale in cell units: the standard deviation before rounding, or the Laplace scale.</summary>
+    double Scale { get; }
+
+    /// <summary>Variance of one draw, exact to fp64.</summary>
+    double Variance { get; }
+
+    /// <summary>Adds an independent draw to every cell; int64 addition saturates.</summary>
+    void AddTo(Span<long> cells);
+}

@@ -1,0 +1,84 @@
+namespace PrivateKernels;
+
+/// <summary>
+/// A public linear map: cells = sum over records of phi(x), phi(x) an integer vector of bounded norm for EVERY x; an
+/// answer is the inner product of the (noisy) cells with psi(y).
+/// </summary>
+public interface ISketch
+{
+    PairFunction Function { get; }
+
+    Domain Domain { get; }
+
+    SketchMethod Method { get; }
+
+    /// <summary>Number of random features, grid cells per coordinate or the like; 0 where the method has none.</summary>
+    int Features { get; }
+
+    /// <summary>Seed of the public randomness; 0 where the method uses none.</summary>
+    ulong Seed { get; }
+
+    /// <summary>Cells of one block (one class, or the whole data set).</summary>
+    int CellCount { get; }
+
+    /// <summary>max |phi_int| over all cells: bounds how far int64 cells can grow.</summary>
+    long LargestCell { get; }
+
+    /// <summary>
+    /// Distance between neighbouring data sets, for units of one record. Holds for a single block and for several blocks
+    /// (classes) side by side of which a record touches one, also when a record changes its block.
+    /// </summary>
+    Sensitivity Sensitivity(Adjacency adjacency);
+
+    /// <summary>Adds the contributions of canonical points to one block of cells.</summary>
+    void Add(IEngine engine, Points points, Span<long> cells);
+
+    /// <summary>
+    /// Answers queries from <paramref name="columns"/> blocks of cells side by side (noisy cells as fp64).
+    /// </summary>
+    void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> cells, int columns, RawAnswers answers);
+
+    /// <summary>Reads the number of records off a block; null if this sketch holds no count.</summary>
+    CountReading? Count(ReadOnlySpan<double> block);
+
+    /// <summary>
+    /// Squared length of the mean-free sum of a block in feature space, noise energy removed, in units where the kernel
+    /// is 1 at distance 0; null if the sketch has no feature space. <paramref name="noiseVariance"/> is that of one cell.
+    /// </summary>
+    double? SquaredLength(ReadOnlySpan<double> block, double noiseVariance);
+
+    /// <summary>Predicted accuracy from public parameters, for cells of noise variance <paramref name="noiseVariance"/>.</summary>
+    (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance);
+
+    /// <summary>Writes what <see cref="Method"/>'s reader needs to rebuild the same map bit for bit.</summary>
+    void Write(RecipeWriter writer);
+}
+
+/// <summary>A count read off noisy cells: value = weight times a cell; its noise has std |weight| times the cell's.</summary>
+public readonly record struct CountReading(double Value, double NoiseFactor);
+
+/// <summary>What a sketch says about queries before noise is priced in; filled by <see cref="ISketch.Estimate"/>.</summary>
+public sealed class RawAnswers(int queries, int columns)
+{
+    public int Queries { get; } = queries;
+
+    public int Columns { get; } = columns;
+
+    /// <summary>[query][column] answers.</summary>
+    public double[] Values { get; } = new double[queries * columns];
+
+    /// <summary>[query] squared norm of psi: noise variance of an answer over noise variance of a cell.</summary>
+    public double[] SquaredPsi { get; } = new double[queries];
+
+    /// <summary>
+    /// [query][column] unbiased estimate of the variance of the answer, noise and approximation together, from groups;
+    /// meaningful if <see cref="DegreesOfFreedom"/> is above 0.
+    /// </summary>
+    public double[] Variance { get; } = new double[queries * columns];
+
+    /// <summary>[query][column] bound on the discretisation error, for sketches without groups.</summary>
+    public double[] Bound { get; } = new double[queries * columns];
+
+    /// <summary>Groups minus one; 0 if <see cref="Variance"/> is not an estimate.</summary>
+    public int DegreesOfFreedom { get; set; }
+}

@@ -1,0 +1,14 @@
+namespace PrivateKernels;
+
+/// <summary>Structure that serves a pair function. The numbers are those of the wire and of release files.</summary>
+public enum SketchMethod
+{
+    /// <summary>Random Fourier features.</summary>
+    Fourier = 1,
+
+    /// <summary>Sign features on a grid; l1 distance.</summary>
+    Sign = 6,
+
+    /// <summary>Exact moments; squared l2.</summary>
+    Moment = 7,
+}

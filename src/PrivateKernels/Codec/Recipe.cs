@@ -1,6 +1,60 @@
 namespace PrivateKernels;
 
+/// <summary>
+/// The public description of a measurement in bytes: function, domain, sketch with its drawn radii, classes, adjacency and
+/// strength. Its SHA-256 is what a receipt is bound to.
+/// </summary>
 static class Recipe
 {
-    internal static void Write(RecipeWriter writer, Measurement measurement) => throw new NotSupportedException();
+    internal static void Write(RecipeWriter writer, Measurement measurement)
+    {
+        ISketch sketch = measurement.Sketch;
+        writer.WriteText(sketch.Function.Entry.Name);
+        writer.WriteDouble(sketch.Function.Bandwidth);
+        writer.WriteDouble(sketch.Function.Entry.UsesExponent ? sketch.Function.Exponent : 0);
+        WriteDomain(writer, sketch.Domain);
+        writer.WriteInt32(measurement.Classes.Count);
+        foreach (string name in measurement.Classes) writer.WriteText(name);
+        writer.WriteInt32((int)measurement.Adjacency);
+        writer.WriteInt32(measurement.MaxRecordsPerUnit);
+        writer.WriteInt32((int)measurement.Strength.Mechanism);
+        writer.WriteInt64(measurement.Strength.Strength);
+        writer.WriteInt32((int)sketch.Method);
+        sketch.Write(writer);
+    }
+
+    internal static Measurement Read(RecipeReader reader)
+    {
+        PairFunction function = Catalog.Create(reader.ReadText(), reader.ReadDouble(), reader.ReadDouble());
+        Domain domain = ReadDomain(reader);
+        var classes = new string[reader.ReadLength(4)];
+        for (int c = 0; c < classes.Length; c++) classes[c] = reader.ReadText();
+        var adjacency = (Adjacency)reader.ReadInt32();
+        int recordsPerUnit = reader.ReadInt32();
+        var strength = new PrivacyStrength((MechanismKind)reader.ReadInt32(), reader.ReadInt64());
+        if (!Enum.IsDefined(adjacency) || !Enum.IsDefined(strength.Mechanism) || strength.Strength < 1)
+            throw new InvalidDataException("the recipe names an unknown adjacency, mechanism or strength");
+        ISketch sketch = (SketchMethod)reader.ReadInt32() switch
+        {
+            SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
+            SketchMethod.Sign => SignSketch.Read(reader, function, domain),
+            SketchMethod.Moment => MomentSketch.Read(function, domain),
+            _ => throw new InvalidDataException("the recipe names an unknown sketch"),
+        };
+        return new(sketch, classes, adjacency, recordsPerUnit, strength);
+    }
+
+    static void WriteDomain(RecipeWriter writer, Domain domain)
+    {
+        writer.WriteInt32(domain.Dimension);
+        writer.WriteDouble(domain.Lower ?? double.NaN);
+        writer.WriteDouble(domain.Upper ?? double.NaN);
+        writer.WriteDouble(domain.MaxNorm ?? double.NaN);
+        writer.WriteSingles(domain.Center);
+    }
+
+    static Domain ReadDomain(RecipeReader reader) =>
+        new(reader.ReadInt32(), Bound(reader), Bound(reader), Bound(reader), reader.ReadSingles());
+
+    static double? Bound(RecipeReader reader) => reader.ReadDouble() is var value && double.IsNaN(value) ? null : value;
 }

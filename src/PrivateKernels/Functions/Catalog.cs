@@ -5,7 +5,12 @@ public static class Catalog
 {
     /// <summary>All functions in name order.</summary>
     public static IReadOnlyList<PairFunctionEntry> Functions { get; } =
-        [.. new[] { Gaussian.Description }.OrderBy(static e => e.Name, StringComparer.Ordinal)];
+        [.. new[]
+        {
+            Cauchy.Description, Exponential.Description, Gaussian.Description, InverseL1.Description, InverseL2.Description,
+            InverseMultiquadric.Description, L1.Description, L2Squared.Description, Laplacian.Description,
+            Matern32.Description, Matern52.Description, RationalQuadratic.Description,
+        }.OrderBy(static e => e.Name, StringComparer.Ordinal)];
 
     /// <summary>Makes a function from its name and parameters; unused parameters must be 0.</summary>
     public static PairFunction Create(string name, double bandwidth, double exponent)

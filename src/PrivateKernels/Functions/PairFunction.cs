@@ -42,6 +42,14 @@ public abstract class PairFunction
         return Profile(s);
     }
 
+    protected static IReadOnlyList<MechanismKind> BothMechanisms { get; } =
+        [MechanismKind.RoundedNormal, MechanismKind.DiscreteLaplace];
+
+    /// <summary>Entry of a positive-definite kernel with a bandwidth, served by Fourier features.</summary>
+    protected static PairFunctionEntry Kernel(string name, string formula, Func<double, double, PairFunction> create) => new(
+        name, formula, IsKernel: true, UsesBandwidth: true, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: false,
+        BothMechanisms, [SketchMethod.Fourier], create);
+
     protected static double CheckedBandwidth(double bandwidth) =>
         double.IsFinite(bandwidth) && bandwidth >= 1e-9 && bandwidth <= 1e9
             ? bandwidth

@@ -34,18 +34,22 @@ public interface ISketch
     void Add(IEngine engine, Points points, Span<long> cells);
 
     /// <summary>
-    /// Answers queries from <paramref name="columns"/> blocks of cells side by side (noisy cells as fp64).
+    /// Brings <paramref name="columns"/> blocks of noisy cells side by side into the form that <see cref="Estimate"/>
+    /// reads fastest. Done once per release.
     /// </summary>
-    void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> cells, int columns, RawAnswers answers);
+    double[] Prepare(ReadOnlySpan<long> cells, int columns);
+
+    /// <summary>Answers canonical queries from prepared cells, one answer per column.</summary>
+    void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers);
 
     /// <summary>Reads the number of records off a block; null if this sketch holds no count.</summary>
-    CountReading? Count(ReadOnlySpan<double> block);
+    CountReading? Count(ReadOnlySpan<long> block);
 
     /// <summary>
-    /// Squared length of the mean-free sum of a block in feature space, noise energy removed, in units where the kernel
-    /// is 1 at distance 0; null if the sketch has no feature space. <paramref name="noiseVariance"/> is that of one cell.
+    /// Squared length of sum_x phi(x) of a block in feature space, noise energy removed, where phi has length 1; null if
+    /// the sketch has no such space. <paramref name="noiseVariance"/> is that of one cell.
     /// </summary>
-    double? SquaredLength(ReadOnlySpan<double> block, double noiseVariance);
+    double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance);
 
     /// <summary>Predicted accuracy from public parameters, for cells of noise variance <paramref name="noiseVariance"/>.</summary>
     (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance);

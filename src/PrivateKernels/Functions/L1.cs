@@ -1,0 +1,15 @@
+namespace PrivateKernels;
+
+/// <summary>|z|_1, the sum over coordinates of |x_i - y_i|. Served by sign features on the declared box.</summary>
+public sealed class L1 : PairFunction
+{
+    public static PairFunctionEntry Description { get; } = new(
+        "l1", "|z|₁", IsKernel: false, UsesBandwidth: false, UsesExponent: false, NeedsBox: true, NeedsMaxNorm: false,
+        BothMechanisms, [SketchMethod.Sign], static (_, _) => new L1());
+
+    public override PairFunctionEntry Entry => Description;
+
+    public override PairGeometry Geometry => PairGeometry.L1;
+
+    public override double Profile(double s) => s;
+}

@@ -1,0 +1,151 @@
+using System.Numerics;
+
+namespace PrivateKernels;
+
+/// <summary>
+/// Random Fourier features of a positive-definite kernel: phi(x) = (cos 2 pi t_j, sin 2 pi t_j), t_j = w_j . x / (2 pi),
+/// psi(y) = (cos, sin) / m (structures.md, section 2). Cells: m cosines, m sines and, for per-class sketches, a count.
+/// </summary>
+/// <remarks>
+/// Guarantee: every pair of cells that a record adds lies in the disc of radius A = 2^20 (engines truncate (2^20 - 1) times
+/// the pair toward zero, shown exhaustively over fp32), whatever the record; so its L2 norm is at most A sqrt m and its L1
+/// norm at most m floor(sqrt 2 A), plus the count. Blocks side by side: a change within a block moves the cells by at
+/// most twice the norm without count; a change of block by sqrt 2 times the norm with count.
+/// </remarks>
+public sealed class FourierSketch : ISketch
+{
+    /// <summary>A - 1: keeps every truncated pair inside the disc of radius A.</summary>
+    internal const double PairScale = (1 << 20) - 1;
+
+    const long PairL1 = 1482910;                // floor(sqrt 2 * 2^20)
+    static readonly BigInteger PairSquaredL2 = BigInteger.One << 40;
+
+    readonly FourierMap _map;
+    readonly float[] _radii;
+    readonly FourierShape _shape;
+
+    FourierSketch(PairFunction function, Domain domain, FourierShape shape, ulong seed, float[] radii, int countWeight)
+    {
+        (Function, Domain, Seed, CountWeight) = (function, domain, seed, countWeight);
+        (_shape, _radii) = (shape, radii);
+        _map = Frequencies.Draw(function, shape, seed, radii);
+    }
+
+    public PairFunction Function { get; }
+
+    public Domain Domain { get; }
+
+    public SketchMethod Method => SketchMethod.Fourier;
+
+    public int Features => _shape.Frequencies;
+
+    public ulong Seed { get; }
+
+    public bool IsStructured => _shape.Padded > 0;
+
+    public int Groups => _shape.Groups;
+
+    public int CellCount => 2 * Features + (CountWeight > 0 ? 1 : 0);
+
+    public long LargestCell => Math.Max(1 << 20, CountWeight);
+
+    /// <summary>What a record adds to the count cell; 0 if there is none.</summary>
+    int CountWeight { get; }
+
+    /// <summary>Draws a sketch of at least <paramref name="features"/> frequencies (0 = default) from a public seed.</summary>
+    public static FourierSketch Create(
+        PairFunction function, Domain domain, int features, ulong seed, MechanismKind mechanism, bool withCount)
+    {
+        var shape = FourierShape.For(function, domain.Dimension, features, mechanism == MechanismKind.DiscreteLaplace);
+        long m = shape.Frequencies;
+        // 20 % of the L2 bound costs 2 % more noise; 5 % of the L1 bound costs 5 % (structures.md 1.5).
+        long weight = mechanism == MechanismKind.DiscreteLaplace
+            ? m * PairL1 / 20
+            : NormClamp.IntegerSquareRoot((m << 40) / 25);
+        return new(function, domain, shape, seed, Frequencies.DrawRadii(function, shape, seed), withCount ? checked((int)weight) : 0);
+    }
+
+    public Sensitivity Sensitivity(Adjacency adjacency)
+    {
+        BigInteger squared = PairSquaredL2 * Features, l1 = (BigInteger)Features * PairL1;
+        BigInteger count = (BigInteger)CountWeight * CountWeight;
+        return adjacency == Adjacency.ReplaceOne
+            ? new(BigInteger.Max(4 * squared, 2 * squared + 2 * count), 2 * (l1 + CountWeight))
+            : new(squared + count, l1 + CountWeight);
+    }
+
+    public void Add(IEngine engine, Points points, Span<long> cells)
+    {
+        engine.AddFourier(_map, points, cells[..(2 * Features)]);
+        if (CountWeight > 0) cells[^1] += (long)points.Count * CountWeight;
+    }
+
+    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
+    {
+        var weights = new double[columns * 2 * Features];
+        for (int c = 0; c < columns; c++)
+            for (int j = 0; j < 2 * Features; j++)
+                weights[c * 2 * Features + j] = cells[c * CellCount + j];
+        return weights;
+    }
+
+    public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
+    {
+        int groups = _shape.Groups, columns = answers.Columns;
+        var sums = new double[(long)queries.Count * columns * groups];
+        engine.ProjectFourier(_map, queries, prepared, columns, sums);
+        double unit = 1 / (Features * PairScale * PairScale);
+        for (int i = 0; i < queries.Count * columns; i++)
+        {
+            ReadOnlySpan<double> parts = sums.AsSpan(i * groups, groups);
+            double total = 0, spread = 0;
+            foreach (double part in parts) total += part;
+            foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
+            answers.Values[i] = total * unit;
+            answers.Variance[i] = spread * unit * unit / (groups * (groups - 1.0));
+        }
+        Array.Fill(answers.SquaredPsi, 1 / (Features * PairScale * PairScale));
+        answers.DegreesOfFreedom = groups - 1;
+    }
+
+    public CountReading? Count(ReadOnlySpan<long> block) =>
+        CountWeight > 0 ? new(block[^1] / (double)CountWeight, 1.0 / CountWeight) : null;
+
+    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
+    {
+        double sum = 0;
+        foreach (long cell in block[..(2 * Features)]) sum += (double)cell * cell;
+        return (sum - 2.0 * Features * noiseVariance) / (Features * PairScale * PairScale);
+    }
+
+    /// <summary>Noise: sqrt(variance of a cell / m) / A at every y. Approximation: sqrt(v / 2m), v from structures.md 2.2.</summary>
+    public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>
+        (Math.Sqrt(noiseVariance / Features) / PairScale, Math.Sqrt((IsStructured ? StructuredVariance : DenseVariance) / (2 * Features)));
+
+    /// <summary>v of structures.md section 2: variance of one iid frequency's answer, averaged over real data.</summary>
+    internal const double StructuredVariance = 0.03, DenseVariance = 0.5;
+
+    public void Write(RecipeWriter writer)
+    {
+        writer.WriteInt32(_shape.Frequencies);
+        writer.WriteInt32(_shape.Groups);
+        writer.WriteInt32(_shape.Padded);
+        writer.WriteInt64((long)Seed);
+        writer.WriteInt32(CountWeight);
+        writer.WriteSingles(_radii);
+    }
+
+    internal static FourierSketch Read(RecipeReader reader, PairFunction function, Domain domain)
+    {
+        var shape = new FourierShape(domain.Dimension, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
+        ulong seed = (ulong)reader.ReadInt64();
+        int countWeight = reader.ReadInt32();
+        float[] radii = reader.ReadSingles();
+        bool sound = radii.Length == shape.Frequencies && shape.Groups > 1 && shape.Frequencies % shape.Groups == 0 && countWeight >= 0
+            && (shape.Padded == 0 || (BitOperations.IsPow2(shape.Padded) && shape.Padded >= domain.Dimension
+                && shape.Padded < 2 * Math.Max(1, domain.Dimension) && shape.Frequencies % shape.Padded == 0))
+            && function is IRadialSpectrum or ICauchySpectrum && (long)shape.Frequencies * Math.Max(1, domain.Dimension) < 1 << 30;
+        if (!sound) throw new InvalidDataException("the recipe of the Fourier sketch is inconsistent");
+        return new(function, domain, shape, seed, radii, countWeight);
+    }
+}

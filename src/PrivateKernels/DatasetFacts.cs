@@ -7,5 +7,7 @@ namespace PrivateKernels;
 /// <param name="MaxRecords">Public bound on the number of records.</param>
 /// <param name="Classes">Names of the classes, declared at creation; empty for data without labels.</param>
 /// <param name="AccountUnit">Unit of the account that pays.</param>
+/// <param name="MaxRecordsDeclared">False if MaxRecords is only the server's limit: predictions then stay per record.</param>
 public sealed record DatasetFacts(
-    Domain Domain, Adjacency Adjacency, int MaxRecordsPerUnit, long MaxRecords, IReadOnlyList<string> Classes, CostUnit AccountUnit);
+    Domain Domain, Adjacency Adjacency, int MaxRecordsPerUnit, long MaxRecords, IReadOnlyList<string> Classes, CostUnit AccountUnit,
+    bool MaxRecordsDeclared = true);

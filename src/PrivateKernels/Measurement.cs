@@ -14,6 +14,8 @@ namespace PrivateKernels;
 /// </remarks>
 public sealed class Measurement
 {
+    readonly Lazy<byte[]> _recipe;
+
     public Measurement(
         ISketch sketch, IReadOnlyList<string> classes, Adjacency adjacency, int maxRecordsPerUnit, PrivacyStrength strength)
     {
@@ -22,9 +24,12 @@ public sealed class Measurement
         (Sketch, Classes, Adjacency, MaxRecordsPerUnit, Strength) = (sketch, classes, adjacency, maxRecordsPerUnit, strength);
         Sensitivity = sketch.Sensitivity(adjacency).ForUnit(maxRecordsPerUnit);
         Noise = Mechanisms.Calibrate(strength, Sensitivity);
-        var writer = new RecipeWriter();
-        Recipe.Write(writer, this);
-        Fingerprint = SHA256.HashData(writer.Written);
+        _recipe = new(() =>
+        {
+            var writer = new RecipeWriter();
+            Recipe.Write(writer, this);
+            return writer.Written.ToArray();
+        });
     }
 
     public ISketch Sketch { get; }
@@ -50,8 +55,11 @@ public sealed class Measurement
     /// <summary>Most records that int64 cells hold without overflow: n max|phi| stays below 2^62.</summary>
     public long LargestRecordCount => (1L << 62) / Sketch.LargestCell;
 
+    /// <summary>The public description in bytes, as a release file holds it.</summary>
+    internal ReadOnlySpan<byte> RecipeBytes => _recipe.Value;
+
     /// <summary>SHA-256 of the recipe, 32 bytes: what a receipt is bound to.</summary>
-    public ReadOnlyMemory<byte> Fingerprint { get; }
+    public ReadOnlyMemory<byte> Fingerprint => SHA256.HashData(_recipe.Value);
 
     /// <summary>The price in the unit of the account that pays.</summary>
     public PrivacyCost Cost(CostUnit account) => (Strength.Mechanism, account) switch

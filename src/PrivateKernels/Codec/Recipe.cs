@@ -8,6 +8,20 @@ static class Recipe
 {
     internal static void Write(RecipeWriter writer, Measurement measurement)
     {
+        WriteFrame(writer, measurement);
+        measurement.Sketch.Write(writer);
+    }
+
+    /// <summary>Bytes of the recipe, without drawing the sketch.</summary>
+    internal static long SizeOf(Measurement measurement)
+    {
+        var frame = new RecipeWriter();
+        WriteFrame(frame, measurement);
+        return frame.Written.Length + (long)measurement.Sketch.RecipeBytes;
+    }
+
+    static void WriteFrame(RecipeWriter writer, Measurement measurement)
+    {
         ISketch sketch = measurement.Sketch;
         writer.WriteText(sketch.Function.Entry.Name);
         writer.WriteDouble(sketch.Function.Bandwidth);
@@ -20,7 +34,6 @@ static class Recipe
         writer.WriteInt32((int)measurement.Strength.Mechanism);
         writer.WriteInt64(measurement.Strength.Strength);
         writer.WriteInt32((int)sketch.Method);
-        sketch.Write(writer);
     }
 
     internal static Measurement Read(RecipeReader reader)

@@ -31,6 +31,9 @@ public sealed class RecipeWriter
         _bytes.Write(value);
     }
 
+    /// <summary>Bytes without a length before them.</summary>
+    public void WriteRaw(ReadOnlySpan<byte> value) => _bytes.Write(value);
+
     public void WriteText(string value) => WriteBytes(Encoding.UTF8.GetBytes(value));
 
     public void WriteSingles(ReadOnlySpan<float> values)

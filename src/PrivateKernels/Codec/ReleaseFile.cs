@@ -21,7 +21,7 @@ public static class ReleaseFile
     {
         var header = new RecipeWriter();
         WriteProvenance(header, release.Provenance);
-        Recipe.Write(header, release.Measurement);
+        header.WriteRaw(release.Measurement.RecipeBytes);
         long length = PrefixBytes + header.Written.Length + 8 + 8L * release.Cells.Length + TrailerBytes;
         var file = new byte[length];
         Magic.CopyTo(file);
@@ -33,6 +33,13 @@ public static class ReleaseFile
         for (int i = 0; i < release.Cells.Length; i++) BinaryPrimitives.WriteInt64LittleEndian(rest[(8 + 8 * i)..], release.Cells[i]);
         SHA256.HashData(file.AsSpan(0, file.Length - TrailerBytes), file.AsSpan(file.Length - TrailerBytes));
         return file;
+    }
+
+    /// <summary>Bytes of the file that a measurement will make; known before it is made.</summary>
+    public static long SizeOf(Measurement measurement)
+    {
+        const int ProvenanceBytes = 4 + 16 + 4 + 32 + 4 + 16 + 8 + 8 + 4 + 32 + 4 + 8;
+        return PrefixBytes + ProvenanceBytes + Recipe.SizeOf(measurement) + 8 + 8 * measurement.CellCount + TrailerBytes;
     }
 
     /// <summary>Reads and checks a whole file.</summary>

@@ -23,6 +23,14 @@ public sealed class PublicRandom
         _s3 = Next(ref state);
     }
 
+    /// <summary>A fresh seed for a new release: unpredictable to nobody's harm, and published with it.</summary>
+    public static ulong DrawSeed()
+    {
+        Span<byte> id = stackalloc byte[16];
+        Guid.NewGuid().TryWriteBytes(id);
+        return Mix(BitConverter.ToUInt64(id) ^ Mix(BitConverter.ToUInt64(id[8..])));
+    }
+
     public ulong NextBits()
     {
         ulong result = ulong.RotateLeft(_s1 * 5, 7) * 9;

@@ -20,15 +20,16 @@ public sealed class FourierSketch : ISketch
     const long PairL1 = 1482910;                // floor(sqrt 2 * 2^20)
     static readonly BigInteger PairSquaredL2 = BigInteger.One << 40;
 
-    readonly FourierMap _map;
-    readonly float[] _radii;
+    // Drawn when first needed: pricing a release needs neither.
+    readonly Lazy<float[]> _radii;
+    readonly Lazy<FourierMap> _map;
     readonly FourierShape _shape;
 
-    FourierSketch(PairFunction function, Domain domain, FourierShape shape, ulong seed, float[] radii, int countWeight)
+    FourierSketch(PairFunction function, Domain domain, FourierShape shape, ulong seed, Func<float[]> radii, int countWeight)
     {
         (Function, Domain, Seed, CountWeight) = (function, domain, seed, countWeight);
-        (_shape, _radii) = (shape, radii);
-        _map = Frequencies.Draw(function, shape, seed, radii);
+        (_shape, _radii) = (shape, new(radii));
+        _map = new(() => Frequencies.Draw(function, shape, seed, _radii.Value));
     }
 
     public PairFunction Function { get; }
@@ -49,6 +50,10 @@ public sealed class FourierSketch : ISketch
 
     public long LargestCell => Math.Max(1 << 20, CountWeight);
 
+    /// <summary>Butterflies or multiply-adds, and about 25 operations for each cosine and sine.</summary>
+    public double OperationsPerRecord =>
+        (double)Features * (25 + (IsStructured ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension));
+
     /// <summary>What a record adds to the count cell; 0 if there is none.</summary>
     int CountWeight { get; }
 
@@ -62,7 +67,7 @@ public sealed class FourierSketch : ISketch
         long weight = mechanism == MechanismKind.DiscreteLaplace
             ? m * PairL1 / 20
             : NormClamp.IntegerSquareRoot((m << 40) / 25);
-        return new(function, domain, shape, seed, Frequencies.DrawRadii(function, shape, seed), withCount ? checked((int)weight) : 0);
+        return new(function, domain, shape, seed, () => Frequencies.DrawRadii(function, shape, seed), withCount ? checked((int)weight) : 0);
     }
 
     public Sensitivity Sensitivity(Adjacency adjacency)
@@ -76,7 +81,7 @@ public sealed class FourierSketch : ISketch
 
     public void Add(IEngine engine, Points points, Span<long> cells)
     {
-        engine.AddFourier(_map, points, cells[..(2 * Features)]);
+        engine.AddFourier(_map.Value, points, cells[..(2 * Features)]);
         if (CountWeight > 0) cells[^1] += (long)points.Count * CountWeight;
     }
 
@@ -93,7 +98,7 @@ public sealed class FourierSketch : ISketch
     {
         int groups = _shape.Groups, columns = answers.Columns;
         var sums = new double[(long)queries.Count * columns * groups];
-        engine.ProjectFourier(_map, queries, prepared, columns, sums);
+        engine.ProjectFourier(_map.Value, queries, prepared, columns, sums);
         double unit = 1 / (Features * PairScale * PairScale);
         for (int i = 0; i < queries.Count * columns; i++)
         {
@@ -125,6 +130,8 @@ public sealed class FourierSketch : ISketch
     /// <summary>v of structures.md section 2: variance of one iid frequency's answer, averaged over real data.</summary>
     internal const double StructuredVariance = 0.03, DenseVariance = 0.5;
 
+    public int RecipeBytes => 28 + 4 * Features;
+
     public void Write(RecipeWriter writer)
     {
         writer.WriteInt32(_shape.Frequencies);
@@ -132,7 +139,7 @@ public sealed class FourierSketch : ISketch
         writer.WriteInt32(_shape.Padded);
         writer.WriteInt64((long)Seed);
         writer.WriteInt32(CountWeight);
-        writer.WriteSingles(_radii);
+        writer.WriteSingles(_radii.Value);
     }
 
     internal static FourierSketch Read(RecipeReader reader, PairFunction function, Domain domain)
@@ -146,6 +153,6 @@ public sealed class FourierSketch : ISketch
                 && shape.Padded < 2 * Math.Max(1, domain.Dimension) && shape.Frequencies % shape.Padded == 0))
             && function is IRadialSpectrum or ICauchySpectrum && (long)shape.Frequencies * Math.Max(1, domain.Dimension) < 1 << 30;
         if (!sound) throw new InvalidDataException("the recipe of the Fourier sketch is inconsistent");
-        return new(function, domain, shape, seed, radii, countWeight);
+        return new(function, domain, shape, seed, () => radii, countWeight);
     }
 }

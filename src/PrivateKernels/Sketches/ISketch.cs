@@ -24,6 +24,9 @@ public interface ISketch
     /// <summary>max |phi_int| over all cells: bounds how far int64 cells can grow.</summary>
     long LargestCell { get; }
 
+    /// <summary>Arithmetic of adding one record, in fp32 operations; predicts build times.</summary>
+    double OperationsPerRecord { get; }
+
     /// <summary>
     /// Distance between neighbouring data sets, for units of one record. Holds for a single block and for several blocks
     /// (classes) side by side of which a record touches one, also when a record changes its block.
@@ -53,6 +56,9 @@ public interface ISketch
 
     /// <summary>Predicted accuracy from public parameters, for cells of noise variance <paramref name="noiseVariance"/>.</summary>
     (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance);
+
+    /// <summary>Bytes that <see cref="Write"/> will write.</summary>
+    int RecipeBytes { get; }
 
     /// <summary>Writes what <see cref="Method"/>'s reader needs to rebuild the same map bit for bit.</summary>
     void Write(RecipeWriter writer);

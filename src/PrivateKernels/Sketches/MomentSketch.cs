@@ -39,6 +39,8 @@ public sealed class MomentSketch : ISketch
 
     public long LargestCell => A;
 
+    public double OperationsPerRecord => 6.0 * CellCount;
+
     double Radius => Domain.MaxNorm!.Value;
 
     public static MomentSketch Create(PairFunction function, Domain domain) =>
@@ -105,6 +107,8 @@ public sealed class MomentSketch : ISketch
     /// <summary>Noise: 4 r^2 sigma at |y - c| = r, the worst of the domain; half of it at the center. No approximation.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>
         (4 * Radius * Radius * Math.Sqrt(noiseVariance) / A, 0);
+
+    public int RecipeBytes => 0;
 
     public void Write(RecipeWriter writer)
     {

@@ -42,6 +42,8 @@ public sealed class SignSketch : ISketch
 
     public long LargestCell => CountWeight;
 
+    public double OperationsPerRecord => 20.0 * Domain.Dimension;
+
     long CountWeight { get; }
 
     double Width => ((double)Domain.Upper!.Value - Domain.Lower!.Value) / Features;
@@ -159,6 +161,8 @@ public sealed class SignSketch : ISketch
         double squaredPsi = range * range / 4 * (d / m / ((double)Weight * Weight) + d * d / ((double)CountWeight * CountWeight));
         return (Math.Sqrt(noiseVariance * squaredPsi), d * range / (6 * m * m));
     }
+
+    public int RecipeBytes => 4;
 
     public void Write(RecipeWriter writer) => writer.WriteInt32(Features);
 

@@ -1,0 +1,66 @@
+using System.Numerics;
+
+namespace PrivateKernels;
+
+/// <summary>Reads ledger units as (epsilon, delta), always rounded up.</summary>
+/// <remarks>
+/// Guarantee: every epsilon returned is proven, in exact arithmetic, to be at least the true one. Composition is addition
+/// of units: mu squared adds for Gaussian DP, epsilon for pure DP, also when charges are chosen after seeing releases.
+/// </remarks>
+public static class Accountant
+{
+    /// <summary>An epsilon with delta(epsilon; mu) at most <paramref name="delta"/> for mu^2 = units/2^40; 0 for 0 units.</summary>
+    public static double EpsilonAtMost(long muSquaredUnits, double delta) => EpsilonAtMost(muSquaredUnits, delta, 1);
+
+    /// <summary>
+    /// The same for groups of <paramref name="records"/> units of protection: mu grows by that factor.
+    /// </summary>
+    public static double EpsilonAtMost(long muSquaredUnits, double delta, int records)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(muSquaredUnits);
+        ArgumentOutOfRangeException.ThrowIfLessThan(records, 1);
+        if (!(delta > 0 && delta < 1)) throw new InvalidFieldException("delta", delta, "must be above 0 and below 1");
+        if (muSquaredUnits == 0) return 0;
+        BigInteger units = (BigInteger)muSquaredUnits * records * records;
+        Rational exactDelta = Rational.OfDecimal(delta);
+        double mu = Math.Sqrt(Math.ScaleB((double)units, -Units.FractionBits));
+        double epsilon = GaussianDp.Epsilon(delta, mu);
+        for (double step = Math.Max(Math.BitIncrement(epsilon) - epsilon, 1e-16 * mu); ; step *= 4)
+        {
+            if (GaussianCurve.Covers(units, Rational.OfDecimal(epsilon), exactDelta)) return epsilon;
+            epsilon += step;
+        }
+    }
+
+    /// <summary>Pure epsilon of <paramref name="epsilonUnits"/>, for groups of <paramref name="records"/>; rounded up.</summary>
+    public static double PureEpsilonAtMost(long epsilonUnits, int records = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(epsilonUnits);
+        ArgumentOutOfRangeException.ThrowIfLessThan(records, 1);
+        var exact = new Rational((BigInteger)epsilonUnits * records, BigInteger.One << Units.FractionBits);
+        double shown = Math.ScaleB((double)exact.Numerator, -Units.FractionBits);
+        while (Rational.OfDecimal(shown) < exact) shown = Math.BitIncrement(shown);
+        return shown;
+    }
+
+    /// <summary>
+    /// Epsilon at <paramref name="delta"/> of a finished history: the smaller of eps(delta; all of mu) and the sum of pure
+    /// epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold, so the smaller does.
+    /// </summary>
+    /// <param name="muSquaredUnits">All releases, the pure ones at their price in a Gaussian account.</param>
+    /// <param name="gaussianUnits">The Gaussian releases alone.</param>
+    /// <param name="pureEpsilonUnits">Sum of epsilon of the pure releases.</param>
+    /// <param name="delta">Probability in (0, 1).</param>
+    /// <param name="records">Group size.</param>
+    public static double EpsilonOfHistory(
+        long muSquaredUnits, long gaussianUnits, long pureEpsilonUnits, double delta, int records = 1)
+    {
+        double together = EpsilonAtMost(muSquaredUnits, delta, records);
+        if (pureEpsilonUnits == 0) return together;
+        Rational pure = Rational.OfDecimal(PureEpsilonAtMost(pureEpsilonUnits, records));
+        Rational exact = pure + Rational.OfDecimal(EpsilonAtMost(gaussianUnits, delta, records));
+        double apart = (double)exact.Numerator / (double)exact.Denominator;
+        while (Rational.OfDecimal(apart) < exact) apart = Math.BitIncrement(apart);
+        return Math.Min(together, apart);
+    }
+}

@@ -1,0 +1,85 @@
+namespace PrivateKernels.Client;
+
+/// <summary>
+/// Opens files of vectors by what is in them: .npy, .idx, .csv (each also gzip-packed), .parquet, .arrow (file or stream).
+/// </summary>
+public static class RowFile
+{
+    /// <summary>Opens a file of vectors.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="labels">Classes, if the labels in a column named "label" are wanted; that column is skipped otherwise.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="RowFormatException">The file is of no known kind, or its header is broken.</exception>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    public static Task<IRowReader> OpenAsync(string path, LabelCodes? labels = null, CancellationToken cancellation = default) =>
+        OpenAsync(path, RowRole.Vectors, labels, cancellation);
+
+    /// <summary>Opens a file of vectors and a second one, of the same or another kind, with the label of each row.</summary>
+    public static async Task<IRowReader> OpenAsync(
+        string path, string labelsPath, LabelCodes labels, CancellationToken cancellation = default)
+    {
+        IRowReader rows = await OpenAsync(path, RowRole.Vectors, null, cancellation);
+        try
+        {
+            return new LabelledRows(rows, await OpenAsync(labelsPath, RowRole.Labels, labels, cancellation), labelsPath);
+        }
+        catch
+        {
+            await rows.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the labels of a file of labels: one column, or the column named "label".</summary>
+    public static async Task<uint[]> ReadLabelsAsync(string path, LabelCodes labels, CancellationToken cancellation = default)
+    {
+        await using IRowReader reader = await OpenAsync(path, RowRole.Labels, labels, cancellation);
+        var all = new List<uint>();
+        RowBlock block = RowBlock.For(reader, 1 << 16);
+        for (int read; (read = await reader.ReadAsync(block, cancellation)) > 0;)
+            all.AddRange(block.Labels.Span[..read]);
+        return [.. all];
+    }
+
+    static async Task<IRowReader> OpenAsync(string path, RowRole role, LabelCodes? labels, CancellationToken cancellation)
+    {
+        RowSource source = RowSource.Open(path);
+        try
+        {
+            byte[] start = await StartAsync(path, cancellation);
+            LabelCodes? binaryLabels = role == RowRole.Labels ? labels : null;
+            return start switch
+            {
+                [0x93, (byte)'N', (byte)'U', (byte)'M', ..] => new BinaryRows(source, NpyFile.ReadHeader(source), binaryLabels),
+                [0, 0, >= 8 and <= 14, > 0, ..] => new BinaryRows(source, IdxFile.ReadHeader(source), binaryLabels),
+                [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] =>
+                    await ParquetRows.OpenAsync(Seekable(source), role, labels, cancellation),
+                [(byte)'A', (byte)'R', (byte)'R', (byte)'O', ..] =>
+                    await ArrowRows.OpenAsync(Seekable(source), isFile: true, role, labels, cancellation),
+                [0xff, 0xff, 0xff, 0xff, ..] => await ArrowRows.OpenAsync(source, isFile: false, role, labels, cancellation),
+                _ when IsText(start) => await CsvRows.OpenAsync(source, role, labels, cancellation),
+                _ => throw source.Error("is of no known kind: .npy, .csv, .parquet, .arrow, .idx (.npy, .csv, .idx also as .gz)"),
+            };
+        }
+        catch (Exception e)
+        {
+            await source.DisposeAsync();
+            if (e is InvalidDataException) throw source.Error("is damaged", null, null, e);
+            throw;
+        }
+    }
+
+    static async Task<byte[]> StartAsync(string path, CancellationToken cancellation)
+    {
+        await using RowSource source = RowSource.Open(path);
+        var start = new byte[64];
+        int read = await source.Stream.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellation);
+        return start[..read];
+    }
+
+    static RowSource Seekable(RowSource source) =>
+        source.IsPacked ? throw source.Error("is packed twice: unpack it with gunzip first") : source;
+
+    // Control characters other than tab, line feed and carriage return do not occur in text.
+    static bool IsText(byte[] start) => Array.TrueForAll(start, static b => b >= 0x20 || b is 9 or 10 or 13);
+}

@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+
+namespace PrivateKernels;
+
+/// <summary>
+/// Fourier features of the structured map, one record per lane: every step of the transform is a plain vector addition
+/// or subtraction, signs are masks that all lanes share, and no lane sees another.
+/// </summary>
+static unsafe class StructuredFourier<V>
+    where V : unmanaged, ILanes<V>
+{
+    /// <summary>Groups of lanes per item: their coordinates stay in a shared cache while all blocks pass by.</summary>
+    const int GroupsPerItem = 32;
+
+    /// <summary>Adds the cells of <paramref name="count"/> records at <paramref name="x"/>.</summary>
+    public static void Add(Workers workers, FourierMap map, float* x, int count, uint* flips, float* radii, long* cells)
+    {
+        int d = map.Dimension, m = map.Frequencies, padded = map.Padded, blocks = (m + padded - 1) / padded;
+        int batchGroups = GroupsPerItem * 4 * workers.Count;
+        AlignedFloats packed = workers.Rent();
+        for (int first = 0; first < count; first += batchGroups * V.Count)
+        {
+            int records = Math.Min(batchGroups * V.Count, count - first);
+            int groups = (records + V.Count - 1) / V.Count;
+            V* lanes = (V*)packed.Take((nint)groups * padded * V.Count);
+            float* from = x + (nint)first * d;
+            workers.Run(groups, (g, _) => PackGroup(
+                from + (nint)g * V.Count * d, Math.Min(V.Count, records - g * V.Count), d, lanes + (nint)g * padded, padded));
+            int chunks = (groups + GroupsPerItem - 1) / GroupsPerItem;
+            workers.Run(chunks * blocks, (item, scratch) =>
+            {
+                (int chunk, int block) = Math.DivRem(item, blocks);
+                int firstGroup = chunk * GroupsPerItem, owned = Math.Min(GroupsPerItem, groups - firstGroup);
+                int rows = Math.Min(padded, m - block * padded);
+                V* v = (V*)scratch.Take(3 * (nint)padded * V.Count), cos = v + padded, sin = cos + padded;
+                Unsafe.InitBlock(cos, 0, (uint)(2 * padded * sizeof(V)));
+                for (int g = firstGroup; g < firstGroup + owned; g++)
+                {
+                    Rotate(lanes + (nint)g * padded, flips + (nint)block * 3 * padded, v, padded);
+                    AddCells(v, radii + (nint)block * padded, rows, cos, sin);
+                }
+                // A padding lane holds the zero record, whose cells are exactly (A, 0).
+                long surplus = (long)Phase.Unit * Math.Max(0, (firstGroup + owned) * V.Count - records);
+                long* to = cells + (nint)block * padded;
+                for (int i = 0; i < rows; i++)
+                {
+                    Interlocked.Add(ref to[i], SumLanes((int*)(cos + i)) - surplus);
+                    Interlocked.Add(ref to[m + i], SumLanes((int*)(sin + i)));
+                }
+            });
+        }
+        workers.Return(packed);
+    }
+
+    /// <summary>A cos and A sin of up to Count queries: cos[q stride + j], sin alike.</summary>
+    public static void Features(FourierMap map, float* x, int count, uint* flips, float* radii, float* cos, float* sin,
+        nint stride, AlignedFloats scratch)
+    {
+        int m = map.Frequencies, padded = map.Padded;
+        V* lanes = (V*)scratch.Take((2 * (nint)padded + 2) * V.Count), v = lanes + padded;
+        float* pair = (float*)(v + padded);
+        PackGroup(x, count, map.Dimension, lanes, padded);
+        for (int first = 0; first < m; first += padded)
+        {
+            Rotate(lanes, flips + (nint)first * 3, v, padded);
+            for (int i = 0; i < Math.Min(padded, m - first); i++)
+            {
+                (V a, V b) = Phase.Scaled(V.Broadcast(radii[first + i]) * v[i]);
+                V.Store(a, pair);
+                V.Store(b, pair + V.Count);
+                for (int q = 0; q < count; q++)
+                    (cos[q * stride + first + i], sin[q * stride + first + i]) = (pair[q], pair[V.Count + q]);
+            }
+        }
+    }
+
+    static void PackGroup(float* x, int rows, int d, V* lanes, int padded)
+    {
+        Panels.Pack(x, rows, d, V.Count, (float*)lanes);
+        Unsafe.InitBlock(lanes + d, 0, (uint)((padded - d) * sizeof(V)));
+    }
+
+    static void Rotate(V* from, uint* flips, V* v, int padded)
+    {
+        Hadamard<V>.Round(from, flips, v, padded);
+        Hadamard<V>.Round(v, flips + padded, v, padded);
+        Hadamard<V>.Round(v, flips + 2 * padded, v, padded);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddCells(V* v, float* radii, int rows, V* cosines, V* sines)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            (V cos, V sin) = Phase.Scaled(V.Broadcast(radii[i]) * v[i]);
+            cosines[i] = V.AddIntegers(cosines[i], V.Truncate(cos));
+            sines[i] = V.AddIntegers(sines[i], V.Truncate(sin));
+        }
+    }
+
+    static long SumLanes(int* lanes)
+    {
+        long sum = 0;
+        for (int l = 0; l < V.Count; l++) sum += lanes[l];
+        return sum;
+    }
+}

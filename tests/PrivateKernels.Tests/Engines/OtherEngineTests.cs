@@ -1,0 +1,105 @@
+namespace PrivateKernels.Tests;
+
+public sealed class OtherEngineTests
+{
+    static readonly ReferenceEngine Reference = new();
+
+    [Theory]
+    [InlineData(1, 1, 256, -1f, 1f)]
+    [InlineData(100, 7, 300, -1.5f, 0.75f)]
+    [InlineData(60, 16, 1024, 0f, 1f)]
+    [InlineData(50, 37, 4096, -3f, 3f)]
+    public void Sign_histograms_equal_the_plain_recipe(int n, int d, int m, float lower, float upper)
+    {
+        var map = new SignMap(d, lower, upper, m, 1 << 20);
+        foreach (Points points in new[] { EngineCases.Normal(n, d), EngineCases.Edges(d) })
+        {
+            (long[] counts, long[] fractions) = Signs(Reference, map, points);
+            Assert.Equal(points.Count * d, counts.Sum());
+            foreach (SimdEngine engine in EngineCases.Engines)
+            {
+                (long[] c, long[] f) = Signs(engine, map, points);
+                Assert.Equal(counts, c);
+                Assert.Equal(fractions, f);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(300, 6)]
+    [InlineData(50, 33)]
+    public void Moments_equal_the_plain_recipe_also_where_the_norm_is_clamped(int n, int d)
+    {
+        var center = new float[d];
+        for (int k = 0; k < d; k++) center[k] = 0.25f * (k % 3);
+        var map = new MomentMap(d, center, 1 << 19, 300000f, 250000f, 1L << 40);
+        foreach (Points points in new[] { EngineCases.Normal(n, d), EngineCases.Edges(d) })
+        {
+            var expected = new long[d + 2];
+            Reference.AddMoments(map, points, expected);
+            foreach (SimdEngine engine in EngineCases.Engines)
+            {
+                var cells = new long[d + 2];
+                engine.AddMoments(map, points, cells);
+                Assert.Equal(expected, cells);
+            }
+        }
+    }
+
+    public static TheoryData<string, int> FunctionsAndDimensions()
+    {
+        var cases = new TheoryData<string, int>();
+        foreach (PairFunctionEntry entry in Catalog.Functions)
+            foreach (int d in new[] { 1, 3, 70, 784 }) cases.Add(entry.Name, d);
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(FunctionsAndDimensions))]
+    public void Exact_sums_are_within_5e_6_of_fp64(string name, int d)
+    {
+        PairFunctionEntry entry = Catalog.Functions.First(e => e.Name == name);
+        PairFunction function = entry.Create(entry.UsesBandwidth ? Math.Sqrt(d) : 0, entry.UsesExponent ? 0.75 : 0);
+        Points points = EngineCases.Normal(451, d), queries = EngineCases.Normal(11, d, seed: 2);
+        var expected = new double[11];
+        Reference.AddExactSums(function, points, queries, expected);
+        foreach (SimdEngine engine in EngineCases.Engines)
+        {
+            var sums = new double[11];
+            engine.AddExactSums(function, points, queries, sums);
+            for (int q = 0; q < 11; q++)
+                Assert.True(Math.Abs(sums[q] - expected[q]) <= 5e-6 * expected[q], $"{sums[q]:r} against {expected[q]:r}");
+        }
+    }
+
+    [Fact]
+    public void Arguments_that_do_not_fit_are_refused()
+    {
+        FourierMap map = EngineCases.Dense(3, 5);
+        Points points = EngineCases.Normal(2, 3);
+        SimdEngine engine = EngineCases.Engines[0];
+        Assert.Throws<ArgumentException>("cells", () => engine.AddFourier(map, points, new long[9]));
+        Assert.Throws<ArgumentException>("points", () => engine.AddFourier(map, EngineCases.Normal(2, 4), new long[10]));
+        Assert.Throws<ArgumentException>("weights", () => engine.ProjectFourier(map, points, new double[9], 1, new double[2]));
+        Assert.Throws<ArgumentException>("sums", () => engine.ProjectFourier(map, points, new double[10], 1, new double[1]));
+        Assert.Throws<ArgumentException>("sums", () => engine.AddExactSums(new Gaussian(1), points, points, new double[3]));
+        Assert.Throws<InvalidFieldException>(() => new SimdEngine(-1));
+    }
+
+    [Fact]
+    public void A_disposed_engine_says_so()
+    {
+        var engine = new SimdEngine(2);
+        engine.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => engine.AddFourier(EngineCases.Dense(3, 5), EngineCases.Normal(2, 3), new long[10]));
+    }
+
+    static (long[] Counts, long[] Fractions) Signs(IEngine engine, SignMap map, Points points)
+    {
+        var counts = new long[map.Dimension * map.CellsPerCoordinate];
+        var fractions = new long[counts.Length];
+        engine.AddSigns(map, points, counts, fractions);
+        return (counts, fractions);
+    }
+}

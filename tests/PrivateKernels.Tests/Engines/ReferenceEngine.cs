@@ -1,0 +1,130 @@
+namespace PrivateKernels.Tests;
+
+/// <summary>Every recipe in its plainest form: one record, one feature, one operation at a time. The judge of all engines.</summary>
+public sealed class ReferenceEngine : IEngine
+{
+    public EngineKind Kind => EngineKind.Simd;
+
+    public string Device => "reference";
+
+    public void AddFourier(FourierMap map, Points points, Span<long> cells)
+    {
+        int m = map.Frequencies;
+        for (int n = 0; n < points.Count; n++)
+        {
+            float[] phases = Phases(map, points.Row(n));
+            for (int j = 0; j < m; j++)
+            {
+                (int cos, int sin) = Phase.Cells(phases[j]);
+                cells[j] += cos;
+                cells[m + j] += sin;
+            }
+        }
+    }
+
+    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    {
+        int m = map.Frequencies, size = m / map.Groups, at = 0;
+        for (int q = 0; q < queries.Count; q++)
+        {
+            float[] phases = Phases(map, queries.Row(q));
+            for (int c = 0; c < columns; c++)
+            {
+                ReadOnlySpan<double> w = weights.Slice(c * 2 * m, 2 * m);
+                for (int g = 0; g < map.Groups; g++)
+                {
+                    var lanes = new double[16];
+                    for (int i = 0; i < size; i++)
+                    {
+                        int j = g * size + i;
+                        (float cos, float sin) = Phase.Scaled(phases[j]);
+                        lanes[i % 16] = Math.FusedMultiplyAdd(cos, w[j], lanes[i % 16]);
+                        lanes[i % 16] = Math.FusedMultiplyAdd(sin, w[m + j], lanes[i % 16]);
+                    }
+                    for (int half = 8; half >= 1; half /= 2)
+                        for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
+                    sums[at++] = lanes[0];
+                }
+            }
+        }
+    }
+
+    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
+    {
+        for (int n = 0; n < points.Count; n++)
+            for (int i = 0; i < map.Dimension; i++)
+            {
+                float p = Math.Clamp(points.Row(n)[i], map.Lower, map.Upper) - map.Lower;
+                int cell = Math.Max(0, Math.Min((int)(p * map.Scale), map.CellsPerCoordinate - 1));
+                float u = MathF.FusedMultiplyAdd(p, map.Scale, -cell);
+                float v = Math.Clamp(MathF.FusedMultiplyAdd(u, 2f, -1f), -1f, 1f);
+                counts[i * map.CellsPerCoordinate + cell]++;
+                fractions[i * map.CellsPerCoordinate + cell] += (int)(v * map.Weight);
+            }
+    }
+
+    public void AddMoments(MomentMap map, Points points, Span<long> cells)
+    {
+        const float limit = 4194304f;
+        int d = map.Dimension;
+        for (int n = 0; n < points.Count; n++)
+        {
+            var v = new int[d + 2];
+            v[0] = map.Constant;
+            float q = 0f;
+            for (int k = 0; k < d; k++)
+            {
+                float z = points.Row(n)[k] - map.Center[k];
+                q = MathF.FusedMultiplyAdd(z, z, q);
+                v[1 + k] = (int)Math.Clamp(z * map.Linear, -limit, limit);
+            }
+            v[d + 1] = (int)Math.Clamp(q * map.Square, -limit, limit);
+            NormClamp.Apply(v, map.SquaredBound);
+            for (int j = 0; j < d + 2; j++) cells[j] += v[j];
+        }
+    }
+
+    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
+    {
+        for (int q = 0; q < queries.Count; q++)
+            for (int n = 0; n < points.Count; n++) sums[q] += function.Evaluate(points.Row(n), queries.Row(q));
+    }
+
+    public void Dispose()
+    {
+    }
+
+    /// <summary>Phases in turns of one point, as <see cref="FourierMap"/> defines them.</summary>
+    static float[] Phases(FourierMap map, ReadOnlySpan<float> x)
+    {
+        var phases = new float[map.Frequencies];
+        if (map.IsStructured)
+            for (int first = 0; first < phases.Length; first += map.Padded)
+            {
+                float[] v = Rotate(map, x, first / map.Padded);
+                for (int i = 0; i < map.Padded && first + i < phases.Length; i++)
+                    phases[first + i] = map.Radii[first + i] * v[i];
+            }
+        else
+            for (int j = 0; j < phases.Length; j++)
+                for (int k = 0; k < x.Length; k++)
+                    phases[j] = MathF.FusedMultiplyAdd(x[k], map.Rows[j * x.Length + k], phases[j]);
+        return phases;
+    }
+
+    static float[] Rotate(FourierMap map, ReadOnlySpan<float> x, int block)
+    {
+        int padded = map.Padded;
+        var v = new float[padded];
+        x.CopyTo(v);
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < padded; i++)
+                if (map.Flips[(block * 3 + round) * padded + i] != 0) v[i] = -v[i];
+            for (int h = 1; h < padded; h *= 2)
+                for (int i = 0; i < padded; i++)
+                    if ((i & h) == 0) (v[i], v[i + h]) = (v[i] + v[i + h], v[i] - v[i + h]);
+        }
+        return v;
+    }
+}

@@ -1,0 +1,140 @@
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Grpc.Core;
+using PrivateKernels.Storage;
+
+namespace PrivateKernels.Server;
+
+/// <summary>Datasets, ingest, budgets and the ledger on the wire.</summary>
+sealed class DatasetService(DataDirectory directory, ServerOptions options, BuildQueue builds, Drain drain)
+    : V1.DatasetService.DatasetServiceBase
+{
+    public override async Task<V1.CreateDatasetResponse> CreateDataset(V1.CreateDatasetRequest request, ServerCallContext context)
+    {
+        Call call = Requests.Identify(request, "", request.ValidateOnly);
+        NewDataset dataset = DatasetWire.Parse(request, options.Limits);
+        byte[] reply = await directory.Datasets.CreateAsync(call, dataset, static (row, account) =>
+            new V1.CreateDatasetResponse
+            {
+                Dataset = DatasetWire.ToWire(row, owner: true),
+                Budget = account is null ? null : DatasetWire.ToWire(account, row.Id),
+            }.ToByteArray());
+        return V1.CreateDatasetResponse.Parser.ParseFrom(reply);
+    }
+
+    public override Task<V1.GetDatasetResponse> GetDataset(V1.GetDatasetRequest request, ServerCallContext context)
+    {
+        DatasetRow row = directory.Datasets.Get(Names.Dataset(request.Name, "name"));
+        return Task.FromResult(new V1.GetDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) });
+    }
+
+    public override Task<V1.ListDatasetsResponse> ListDatasets(V1.ListDatasetsRequest request, ServerCallContext context)
+    {
+        object[] binding = ["ListDatasets", request.ShowDeleted];
+        int size = Paging.Size(request.PageSize);
+        (string, long)? after = null;
+        if (Paging.Position(request.PageToken, binding) is { } position)
+            after = position.Split(' ') is [var id, var last] && Names.IsId(id) && long.TryParse(last, out long row)
+                ? (id, row)
+                : throw Paging.Invalid();
+        var response = new V1.ListDatasetsResponse();
+        response.NextPageToken = Paging.Fill(
+            directory.Datasets.List(after, size + 1, request.ShowDeleted), size, response.Datasets,
+            static row => DatasetWire.ToWire(row, owner: true), static row => FormattableString.Invariant($"{row.Id} {row.Row}"), binding);
+        return Task.FromResult(response);
+    }
+
+    public override async Task<V1.UpdateDatasetResponse> UpdateDataset(V1.UpdateDatasetRequest request, ServerCallContext context)
+    {
+        V1.Dataset asked = request.Dataset ?? throw Refusal.Field("dataset", "must be set");
+        string id = Names.Dataset(asked.Name, "dataset.name");
+        Call call = Requests.Identify(request, asked.Name);
+        RepeatedField<string> mask = request.UpdateMask?.Paths ?? [];
+        if (mask.Count == 0 || mask.Any(static path => path is not ("display_name" or "description")))
+            throw Refusal.Field("update_mask", "must name display_name, description or both: nothing else can change");
+        string? displayName = mask.Contains("display_name")
+            ? Requests.CheckedText(asked.DisplayName, 256, "dataset.display_name") : null;
+        string? description = mask.Contains("description")
+            ? Requests.CheckedText(asked.Description, 4096, "dataset.description") : null;
+        byte[] reply = await directory.Datasets.UpdateAsync(call, id, asked.Etag, displayName, description, static row =>
+            new V1.UpdateDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) }.ToByteArray());
+        return V1.UpdateDatasetResponse.Parser.ParseFrom(reply);
+    }
+
+    public override async Task<V1.DeleteDatasetResponse> DeleteDataset(V1.DeleteDatasetRequest request, ServerCallContext context)
+    {
+        string id = Names.Dataset(request.Name, "name");
+        Call call = Requests.Identify(request, request.Name);
+        // Holds of running builds are returned where that is still legal; the others are waited for.
+        if (request.Force) await builds.StopAsync(id, context.CancellationToken);
+        byte[] reply = await directory.Datasets.DeleteAsync(call, id, request.Etag, request.Force, static row =>
+            new V1.DeleteDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) }.ToByteArray());
+        return V1.DeleteDatasetResponse.Parser.ParseFrom(reply);
+    }
+
+    public override Task IngestPoints(
+        IAsyncStreamReader<V1.IngestPointsRequest> requestStream,
+        IServerStreamWriter<V1.IngestPointsResponse> responseStream, ServerCallContext context)
+    {
+        var guard = new StreamGuard<V1.IngestPointsRequest>(
+            requestStream, StreamLimits.Ingest(options.Limits), TimeProvider.System, drain.Token);
+        return new IngestSession(directory.Datasets, options.Limits, guard, responseStream).RunAsync(context.CancellationToken);
+    }
+
+    public override Task<V1.GetUploadResponse> GetUpload(V1.GetUploadRequest request, ServerCallContext context)
+    {
+        UploadStatus status = directory.Datasets.GetUpload(
+            Names.Dataset(request.Dataset, "dataset"), IngestSession.CheckedUploadId(request.UploadId, "upload_id"));
+        return Task.FromResult(new V1.GetUploadResponse
+        {
+            NextSequence = status.NextSequence,
+            Finished = status.Finished,
+            ExpireTime = status.Finished ? null : DatasetWire.WholeSeconds(status.ExpireTime),
+        });
+    }
+
+    public override async Task<V1.AbortUploadResponse> AbortUpload(V1.AbortUploadRequest request, ServerCallContext context)
+    {
+        await directory.Datasets.AbortUploadAsync(
+            Names.Dataset(request.Dataset, "dataset"), IngestSession.CheckedUploadId(request.UploadId, "upload_id"));
+        return new V1.AbortUploadResponse();
+    }
+
+    public override Task<V1.GetBudgetResponse> GetBudget(V1.GetBudgetRequest request, ServerCallContext context)
+    {
+        string id = Names.Budget(request.Name, "name");
+        AccountRow account = directory.Datasets.GetBudget(id) ?? throw Refusal.NotFound("budget", request.Name);
+        return Task.FromResult(new V1.GetBudgetResponse { Budget = DatasetWire.ToWire(account, id) });
+    }
+
+    public override async Task<V1.UpdateBudgetResponse> UpdateBudget(V1.UpdateBudgetRequest request, ServerCallContext context)
+    {
+        string id = Names.Budget(request.Name, "name");
+        Call call = Requests.Identify(request, request.Name, request.ValidateOnly);
+        AccountTerms terms = DatasetWire.Terms(request.Limit ?? throw Refusal.Field("limit", "must be set"), "limit");
+        string reason = Requests.CheckedText(request.Reason, 1024, "reason");
+        byte[] reply = await directory.Datasets.UpdateBudgetAsync(call, id, terms, reason, account =>
+            new V1.UpdateBudgetResponse { Budget = DatasetWire.ToWire(account, id) }.ToByteArray());
+        return V1.UpdateBudgetResponse.Parser.ParseFrom(reply);
+    }
+
+    public override Task<V1.ListLedgerEntriesResponse> ListLedgerEntries(
+        V1.ListLedgerEntriesRequest request, ServerCallContext context)
+    {
+        string? id = request.Parent.Length == 0 ? null : Names.Dataset(request.Parent, "parent");
+        if (request.AfterSequence < 0) throw Refusal.Field("after_sequence", "must not be negative");
+        object[] binding = ["ListLedgerEntries", request.Parent, request.AfterSequence];
+        int size = Paging.Size(request.PageSize, standard: 100);
+        long after = request.AfterSequence;
+        if (Paging.Position(request.PageToken, binding) is { } position && (!long.TryParse(position, out after) || after < 0))
+            throw Paging.Invalid();
+        var response = new V1.ListLedgerEntriesResponse
+        {
+            Head = DatasetWire.ToWire(directory.Ledger.Certify(directory.Ledger.Head)),
+        };
+        response.NextPageToken = Paging.Fill(
+            directory.Ledger.ListEntries(id, after, size + 1), size, response.Entries, DatasetWire.ToWire,
+            static row => FormattableString.Invariant($"{row.Position.Sequence}"), binding);
+        return Task.FromResult(response);
+    }
+}

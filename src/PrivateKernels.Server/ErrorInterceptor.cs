@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using RpcStatus = Google.Rpc.Status;
+
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// Around every call: turns what it throws into a status with details (<see cref="Statuses"/>), writes one log line, and
+/// counts streams.
+/// </summary>
+sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
+{
+    /// <summary>Without keys whoever reaches the loopback port is the owner.</summary>
+    internal const string Owner = "owner";
+
+    static readonly string[] ResourceFields = ["name", "parent", "release", "dataset", "dataset_id"];
+
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
+        Run(context, request as IMessage, () => continuation(request, context));
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        Run(context, request as IMessage, async () =>
+        {
+            using IDisposable slot = slots.Take(Owner);
+            await continuation(request, responseStream, context);
+            return true;
+        });
+
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context,
+        ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
+        Run(context, null, async () =>
+        {
+            using IDisposable slot = slots.Take(Owner);
+            return await continuation(requestStream, context);
+        });
+
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        Run(context, null, async () =>
+        {
+            using IDisposable slot = slots.Take(Owner);
+            await continuation(requestStream, responseStream, context);
+            return true;
+        });
+
+    async Task<T> Run<T>(ServerCallContext context, IMessage? request, Func<Task<T>> call)
+    {
+        long began = Stopwatch.GetTimestamp();
+        try
+        {
+            T result = await call();
+            Log(context, request, began, StatusCode.OK, "", "");
+            return result;
+        }
+        catch (Exception failure)
+        {
+            string incident = Guid.NewGuid().ToString("N");
+            RpcException translated = Translate(failure, context, incident, out string reason);
+            bool bug = reason == Reasons.Bug;
+            if (bug) log.Incident(incident, context.Method, failure);
+            Log(context, request, began, translated.StatusCode, reason, bug ? incident : "");
+            throw translated;
+        }
+    }
+
+    static RpcException Translate(Exception failure, ServerCallContext context, string incident, out string reason)
+    {
+        reason = "";
+        if (failure is RpcException { StatusCode: StatusCode.Unimplemented } && failure is RpcException { Status.Detail: "" })
+            return new RpcException(new Status(StatusCode.Unimplemented, "this version of the server does not have this call yet."));
+        // The framework found a frame too large while it read the stream.
+        if (failure is RpcException { StatusCode: StatusCode.ResourceExhausted } framework && framework.Trailers.Count == 0)
+            failure = new Refusal("MESSAGE_TOO_LARGE", "the message is larger than the server takes; split it.");
+        if (failure is RpcException known) return known;
+        if (context.CancellationToken.IsCancellationRequested && failure is OperationCanceledException or IOException)
+            return context.Deadline <= DateTime.UtcNow
+                ? new RpcException(new Status(StatusCode.DeadlineExceeded, "the deadline passed; nothing was changed."))
+                : new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled."));
+        RpcStatus status = Statuses.From(failure, incident);
+        reason = Statuses.Reason(status);
+        return status.ToRpcException();
+    }
+
+    void Log(ServerCallContext context, IMessage? request, long began, StatusCode code, string reason, string incident)
+    {
+        // Only queries are timed: how long anything else takes may depend on how much private data there is.
+        bool timed = context.Method.StartsWith("/privatekernels.v1.QueryService/", StringComparison.Ordinal);
+        log.Write(LogLevel.Information, "call", ("method", context.Method), ("resource", Resource(request)),
+            ("code", code), ("reason", reason), ("incident", incident),
+            ("ms", timed ? Math.Round(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 1) : null));
+    }
+
+    static string Resource(IMessage? request)
+    {
+        if (request is null) return "";
+        foreach (string field in ResourceFields)
+            if (request.Descriptor.FindFieldByName(field) is { FieldType: FieldType.String } found)
+                return (string)found.Accessor.GetValue(request) is { Length: <= 200 } name && name.All(IsNameCharacter) ? name : "";
+        return "";
+    }
+
+    /// <summary>A name that is none may hold anything: it stays out of the log.</summary>
+    static bool IsNameCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '/' or '-';
+}

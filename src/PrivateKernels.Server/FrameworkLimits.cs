@@ -1,0 +1,49 @@
+using System.Globalization;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// What must be settled before the gRPC framework sees a call: every unary call gets a deadline within the limits, and
+/// statuses that the framework sends by itself get their details.
+/// </summary>
+static class FrameworkLimits
+{
+    const string TimeoutHeader = "grpc-timeout";
+
+    internal static void Use(IApplicationBuilder app, LimitsOptions limits) => app.Use((http, next) =>
+    {
+        if (http.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is { Method.Type: MethodType.Unary })
+            http.Request.Headers[TimeoutHeader] = Bound(http.Request.Headers[TimeoutHeader].ToString(), limits);
+        http.Response.OnStarting(() =>
+        {
+            AddDetails(http.Response.Headers, limits);
+            return Task.CompletedTask;
+        });
+        return next(http);
+    });
+
+    /// <summary>The deadline asked for if it is within the limits, in the framework's notation.</summary>
+    static string Bound(string asked, LimitsOptions limits)
+    {
+        if (asked.Length == 0) return Format(limits.DefaultDeadline);
+        double unitSeconds = asked[^1] switch { 'H' => 3600, 'M' => 60, 'S' => 1, 'm' => 1e-3, 'u' => 1e-6, 'n' => 1e-9, _ => 0 };
+        bool valid = long.TryParse(asked.AsSpan(0, asked.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long n);
+        // A text that makes no sense is left for the framework to judge.
+        return valid && unitSeconds > 0 && n * unitSeconds > limits.MaxDeadline.TotalSeconds ? Format(limits.MaxDeadline) : asked;
+    }
+
+    static string Format(TimeSpan time) =>
+        ((long)Math.Min(time.TotalMilliseconds, 99_999_999)).ToString(CultureInfo.InvariantCulture) + "m";
+
+    static void AddDetails(IHeaderDictionary headers, LimitsOptions limits)
+    {
+        if (headers["grpc-status"] != ((int)StatusCode.ResourceExhausted).ToString(CultureInfo.InvariantCulture)
+            || headers.ContainsKey("grpc-status-details-bin"))
+            return;
+        Google.Rpc.Status status = Statuses.From(Refusal.TooLarge(limits.RequestBytes), "");
+        headers["grpc-message"] = Uri.EscapeDataString(status.Message);
+        headers["grpc-status-details-bin"] = Convert.ToBase64String(Google.Protobuf.MessageExtensions.ToByteArray(status));
+    }
+}

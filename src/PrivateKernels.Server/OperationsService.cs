@@ -1,0 +1,90 @@
+using Google.LongRunning;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using PrivateKernels.Storage;
+
+namespace PrivateKernels.Server;
+
+/// <summary>Follows builds.</summary>
+sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain drain) : Operations.OperationsBase
+{
+    static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
+
+    public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>
+        Task.FromResult(Read(Uid(request.Name)));
+
+    public override async Task<Operation> WaitOperation(WaitOperationRequest request, ServerCallContext context)
+    {
+        string uid = Uid(request.Name);
+        Operation now = Read(uid);
+        if (now.Done || builds.Find(uid) is not { } job) return Read(uid);
+        TimeSpan asked = request.Timeout is { } timeout ? Checked(timeout) : LongestWait;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
+        try
+        {
+            await job.Ended.WaitAsync(asked < LongestWait ? asked : LongestWait, either.Token);
+        }
+        catch (TimeoutException)
+        {
+            // The wait is over, the operation is not: its latest state is the answer.
+        }
+        catch (OperationCanceledException) when (drain.Token.IsCancellationRequested)
+        {
+            throw Refusal.ShuttingDown();
+        }
+        return Read(uid);
+    }
+
+    public override async Task<Empty> CancelOperation(CancelOperationRequest request, ServerCallContext context)
+    {
+        string uid = Uid(request.Name);
+        directory.Operations.Get(uid);
+        if (builds.Find(uid) is { } job) await builds.CancelAsync(job);
+        return new Empty();
+    }
+
+    public override async Task<Empty> DeleteOperation(DeleteOperationRequest request, ServerCallContext context)
+    {
+        await directory.Operations.DeleteAsync(Uid(request.Name));
+        return new Empty();
+    }
+
+    public override Task<ListOperationsResponse> ListOperations(ListOperationsRequest request, ServerCallContext context)
+    {
+        if (request.Name is not ("" or "operations")) throw Refusal.Field("name", "must be \"operations\"");
+        bool? done = request.Filter switch
+        {
+            "" => null,
+            "done=true" => true,
+            "done=false" => false,
+            _ => throw Refusal.Field("filter", "must be empty, done=true or done=false"),
+        };
+        object[] binding = ["ListOperations", request.Filter];
+        int size = Paging.Size(request.PageSize);
+        string? after = Paging.Position(request.PageToken, binding);
+        if (after is not null && !Guid.TryParseExact(after, "D", out _)) throw Paging.Invalid();
+        List<OperationRow> found = [];
+        while (found.Count <= size)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            IReadOnlyList<OperationRow> rows = directory.Operations.List(null, after, size + 1);
+            found.AddRange(rows.Where(row => done is null || row.Done == done));
+            if (rows.Count <= size) break;
+            after = rows[^1].Uid;
+        }
+        var response = new ListOperationsResponse();
+        response.NextPageToken = Paging.Fill(
+            found, size, response.Operations, row => OperationWire.ToWire(row, directory, builds), static row => row.Uid, binding);
+        return Task.FromResult(response);
+    }
+
+    Operation Read(string uid) => OperationWire.ToWire(directory.Operations.Get(uid), directory, builds);
+
+    static string Uid(string name) => Names.Operation(name, "name").ToString("D");
+
+    static TimeSpan Checked(Duration timeout)
+    {
+        if (timeout.Seconds < 0 || timeout.Nanos < 0) throw Refusal.Field("timeout", "must not be negative");
+        return timeout.Seconds > LongestWait.TotalSeconds ? LongestWait : TimeSpan.FromSeconds(timeout.Seconds + timeout.Nanos * 1e-9);
+    }
+}

@@ -1,0 +1,198 @@
+using Google.Protobuf;
+using Grpc.Core;
+using PrivateKernels.Storage;
+
+namespace PrivateKernels.Server;
+
+/// <summary>Prices, builds and hands out releases on the wire.</summary>
+sealed class ReleaseService(
+    DataDirectory directory, ServerOptions options, BuildQueue builds, ReleaseCache cache, EngineSpeed speed, Drain drain)
+    : V1.ReleaseService.ReleaseServiceBase
+{
+    const int MostSpecs = 64;
+    const int PartBytes = 1 << 20;
+
+    static readonly ReleaseState[] Living = [ReleaseState.Building, ReleaseState.Ready, ReleaseState.Failed];
+
+    static readonly ReleaseState[] All = [.. Living, ReleaseState.Deleted];
+
+    PlannerLimits Limits => new(options.Limits.Features, options.Limits.Cells);
+
+    public override Task<V1.EstimateReleaseResponse> EstimateRelease(V1.EstimateReleaseRequest request, ServerCallContext context)
+    {
+        (DatasetRow dataset, AccountRow account) = Payer(request.Parent);
+        if (request.Specs.Count > MostSpecs) throw Refusal.Field("specs", $"may hold at most {MostSpecs} specs");
+        DatasetFacts facts = Facts(dataset.Definition, account);
+        PlannerGoal goal = Goal(request.Goal, facts);
+        var response = new V1.EstimateReleaseResponse { Budget = DatasetWire.ToWire(account, dataset.Id) };
+        for (int i = 0; i < request.Specs.Count; i++)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            ReleasePlan plan = Planner.Plan(ReleaseWire.Parse(request.Specs[i], $"specs[{i}]"), facts, Limits, goal);
+            response.Estimates.Add(Estimate(plan, facts, account, withAlternatives: true));
+        }
+        return Task.FromResult(response);
+    }
+
+    public override async Task<V1.CreateReleaseResponse> CreateRelease(V1.CreateReleaseRequest request, ServerCallContext context)
+    {
+        (DatasetRow dataset, AccountRow account) = Payer(request.Parent);
+        Call call = Requests.Identify(request, request.Parent, request.ValidateOnly);
+        string id = request.ReleaseId.Length > 0
+            ? Names.CheckedId(request.ReleaseId, "release_id") : $"r-{Guid.NewGuid().ToString("N")[..12]}";
+        ReleaseRequest asked = ReleaseWire.Parse(request.Spec, "spec");
+        DatasetFacts facts = Facts(dataset.Definition, account);
+        ReleasePlan plan = Planner.Plan(asked with { Seed = asked.Seed ?? PublicRandom.DrawSeed() }, facts, Limits);
+        var stored = new StoredBuild(facts.MaxRecords, new V1.CreateReleaseResponse
+        {
+            Release = ReleaseWire.Describe(plan, dataset.Definition, account.DisplayDelta),
+            Estimate = Estimate(plan, facts, account, withAlternatives: false),
+        });
+        Measurement measurement = plan.Measurement;
+        var reserve = new ReserveRequest(
+            call, dataset.Id, id, plan.Cost, measurement.Fingerprint, measurement.Strength.Mechanism, measurement.Noise.Scale,
+            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), ErrorInterceptor.Owner);
+        return request.ValidateOnly ? Reply(await directory.Ledger.ReserveAsync(reserve), validateOnly: true) : await Reserve(reserve);
+    }
+
+    public override Task<V1.GetReleaseResponse> GetRelease(V1.GetReleaseRequest request, ServerCallContext context) =>
+        Task.FromResult(new V1.GetReleaseResponse { Release = ReleaseWire.ToWire(Row(request.Name), directory.Ledger) });
+
+    public override Task<V1.ListReleasesResponse> ListReleases(V1.ListReleasesRequest request, ServerCallContext context)
+    {
+        string dataset = Names.Dataset(request.Parent, "parent");
+        object[] binding = ["ListReleases", request.Parent, request.ShowDeleted];
+        int size = Paging.Size(request.PageSize);
+        long? before = Paging.Position(request.PageToken, binding) is not { } position ? null
+            : long.TryParse(position, out long row) ? row : throw Paging.Invalid();
+        directory.Datasets.Get(dataset);
+        var response = new V1.ListReleasesResponse();
+        response.NextPageToken = Paging.Fill(
+            directory.Releases.List(dataset, before, size + 1, request.ShowDeleted ? All : Living), size, response.Releases,
+            found => ReleaseWire.ToWire(found, directory.Ledger), static found => FormattableString.Invariant($"{found.Row}"), binding);
+        return Task.FromResult(response);
+    }
+
+    public override async Task<V1.DeleteReleaseResponse> DeleteRelease(V1.DeleteReleaseRequest request, ServerCallContext context)
+    {
+        (string dataset, string id) = Names.Release(request.Name, "name");
+        Call call = Requests.Identify(request, request.Name);
+        byte[] reply = await directory.Releases.DeleteAsync(call, dataset, id, request.Etag, row =>
+        {
+            cache.Remove(row.Uid);
+            return new V1.DeleteReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger) }.ToByteArray();
+        });
+        return V1.DeleteReleaseResponse.Parser.ParseFrom(reply);
+    }
+
+    public override async Task DownloadRelease(
+        V1.DownloadReleaseRequest request, IServerStreamWriter<V1.DownloadReleaseResponse> responseStream, ServerCallContext context)
+    {
+        ReleaseRow row = Row(request.Name);
+        if (request.Offset < 0) throw Refusal.Field("offset", "must not be negative");
+        await using FileStream file = directory.Releases.OpenFile(row);
+        if (request.Offset > file.Length)
+            throw new Refusal("OFFSET_PAST_END", "offset is past the end of the file.",
+                ("size", FormattableString.Invariant($"{file.Length}")));
+        file.Position = request.Offset;
+        var part = new byte[PartBytes];
+        bool first = true;
+        while (file.Position < file.Length)
+        {
+            if (drain.Token.IsCancellationRequested) throw Refusal.ShuttingDown();
+            long offset = file.Position;
+            int read = await file.ReadAtLeastAsync(part, part.Length, throwOnEndOfStream: false, context.CancellationToken);
+            await responseStream.WriteAsync(new V1.DownloadReleaseResponse
+            {
+                Offset = offset,
+                Data = ByteString.CopyFrom(part, 0, read),
+                Crc32C = Crc32C.Of(part.AsSpan(0, read)),
+                TotalBytes = file.Length,
+                Sha256 = DatasetWire.Bytes(row.Sha256),
+                PostedAt = first ? DatasetWire.ToWire(directory.Ledger.Certify(row.PostedAt!)) : null,
+            }).WaitAsync(options.Limits.WriteTimeout, context.CancellationToken);
+            first = false;
+        }
+    }
+
+    async Task<V1.CreateReleaseResponse> Reserve(ReserveRequest reserve)
+    {
+        builds.Join();
+        Build? build = null;
+        try
+        {
+            Reservation reservation = await directory.Ledger.ReserveAsync(reserve);
+            build = reservation.Build;
+            if (build is not null) builds.Enqueue(build);
+            return Reply(reservation, validateOnly: false);
+        }
+        finally
+        {
+            if (build is null) builds.Leave();
+        }
+    }
+
+    V1.CreateReleaseResponse Reply(Reservation reservation, bool validateOnly)
+    {
+        V1.CreateReleaseResponse reply = StoredBuild.Read(reservation.Release.Spec).Reply;
+        reply.Release = ReleaseWire.ToWire(reservation.Release, directory.Ledger);
+        if (!validateOnly) reply.Operation = OperationWire.ToWire(reservation.Operation, directory, builds);
+        return reply;
+    }
+
+    V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool withAlternatives)
+    {
+        var estimate = new V1.ReleaseEstimate
+        {
+            Cost = ReleaseWire.ToWire(plan.Cost, account.DisplayDelta),
+            Accuracy = ReleaseWire.ToWire(plan.Accuracy),
+            Affordable = plan.Cost.Units <= account.RemainingUnits,
+            Spec = ReleaseWire.ToSpec(plan),
+            Reason = plan.Reason,
+            BuildSeconds = Seconds(plan, facts),
+        };
+        if (!withAlternatives) return estimate;
+        foreach (ReleasePlan other in Planner.Alternatives(plan, facts, Limits).Take(8))
+            estimate.Alternatives.Add(new V1.ReleaseAlternative
+            {
+                Spec = ReleaseWire.ToSpec(other),
+                Cost = ReleaseWire.ToWire(other.Cost, account.DisplayDelta),
+                Accuracy = ReleaseWire.ToWire(other.Accuracy),
+                BuildSeconds = Seconds(other, facts),
+                Reason = other.Reason,
+            });
+        return estimate;
+    }
+
+    double Seconds(ReleasePlan plan, DatasetFacts facts) =>
+        plan.Measurement.Sketch.OperationsPerRecord * PredictedRecords(facts) / speed.OperationsPerSecond;
+
+    /// <summary>Records that build times are predicted for: the public bound, or a million.</summary>
+    static double PredictedRecords(DatasetFacts facts) => facts.MaxRecordsDeclared ? facts.MaxRecords : 1e6;
+
+    PlannerGoal Goal(V1.PlannerGoal? goal, DatasetFacts facts)
+    {
+        if (goal is null) return new();
+        if (!(goal.TargetStd >= 0) || !double.IsFinite(goal.TargetStd)) throw Refusal.Field("goal.target_std", "must be finite and not negative");
+        if (!(goal.MaxBuildSeconds >= 0) || !double.IsFinite(goal.MaxBuildSeconds))
+            throw Refusal.Field("goal.max_build_seconds", "must be finite and not negative");
+        if (goal.MaxFileBytes < 0) throw Refusal.Field("goal.max_file_bytes", "must not be negative");
+        return new(goal.TargetStd, goal.MaxBuildSeconds * speed.OperationsPerSecond / PredictedRecords(facts), goal.MaxFileBytes);
+    }
+
+    (DatasetRow Dataset, AccountRow Account) Payer(string parent)
+    {
+        DatasetRow dataset = directory.Datasets.Get(Names.Dataset(parent, "parent"));
+        return (dataset, directory.Datasets.GetBudget(dataset.Id)
+            ?? throw Refusal.Field("parent", "is a public dataset: its rows need no release"));
+    }
+
+    ReleaseRow Row(string name)
+    {
+        (string dataset, string id) = Names.Release(name, "name");
+        return directory.Releases.Get(dataset, id);
+    }
+
+    DatasetFacts Facts(DatasetDefinition definition, AccountRow account) =>
+        StoredBuild.Facts(definition, account.Unit, definition.MaxRecords > 0 ? definition.MaxRecords : options.Limits.Records);
+}

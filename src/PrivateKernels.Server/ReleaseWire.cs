@@ -1,0 +1,145 @@
+using Google.Protobuf;
+using PrivateKernels.Storage;
+
+namespace PrivateKernels.Server;
+
+/// <summary>Release specs, estimates and releases between the wire, the planner and storage.</summary>
+static class ReleaseWire
+{
+    const string Later = "is not in this version";
+
+    /// <summary>What is asked, with everything that this version lacks refused by name.</summary>
+    internal static ReleaseRequest Parse(V1.ReleaseSpec? spec, string field)
+    {
+        if (spec is null) throw Refusal.Field(field, "must be set");
+        if (spec.Accumulator.Length > 0)
+            throw new Refusal("NOT_ONE_PASS", "the dataset stores its rows: name a sketch, not an accumulator.",
+                ("field", $"{field}.accumulator"));
+        V1.SketchSpec sketch = spec.Sketch ?? throw Refusal.Field($"{field}.sketch", "must be set");
+        V1.PairFunction function = sketch.Function ?? throw Refusal.Field($"{field}.sketch.function", "must be set");
+        V1.PrivacySpec privacy = spec.Privacy ?? throw Refusal.Field($"{field}.privacy", "must be set");
+        if (sketch.ProjectedDimension != 0) throw Refusal.Field($"{field}.sketch.projected_dimension", Later);
+        if (sketch.Weighting is not (V1.Weighting.Unspecified or V1.Weighting.One))
+            throw Refusal.Field($"{field}.sketch.weighting", Later);
+        if (sketch.PublicDataset.Length > 0) throw Refusal.Field($"{field}.sketch.public_dataset", Later);
+        if (sketch.ClassLeastSquares) throw Refusal.Field($"{field}.sketch.class_least_squares", Later);
+        return new ReleaseRequest
+        {
+            Function = function.Name,
+            Bandwidth = function.Bandwidth,
+            Exponent = function.Exponent,
+            Method = sketch.Method == V1.SketchMethod.Unspecified ? null : Known<SketchMethod>((int)sketch.Method, $"{field}.sketch.method"),
+            Features = sketch.Features <= int.MaxValue ? (int)sketch.Features : int.MaxValue,
+            Seed = sketch.HasSeed ? sketch.Seed : null,
+            PerClass = sketch.PerClass,
+            Mechanism = privacy.Mechanism == V1.Mechanism.Unspecified
+                ? null : Known<MechanismKind>((int)privacy.Mechanism, $"{field}.privacy.mechanism"),
+            Loss = privacy.StrengthCase == V1.PrivacySpec.StrengthOneofCase.Loss
+                ? DatasetWire.Loss(privacy.Loss, $"{field}.privacy.loss") : null,
+            Mu = privacy.StrengthCase == V1.PrivacySpec.StrengthOneofCase.Mu ? privacy.Mu : null,
+        };
+    }
+
+    /// <summary>A plan as the spec that asks for exactly it; the seed stays unset until it is drawn.</summary>
+    internal static V1.ReleaseSpec ToSpec(ReleasePlan plan)
+    {
+        ReleaseRequest request = plan.Request;
+        PairFunction function = plan.Measurement.Sketch.Function;
+        var sketch = new V1.SketchSpec
+        {
+            Function = new() { Name = request.Function, Bandwidth = function.Bandwidth, Exponent = function.Exponent },
+            Features = (uint)request.Features,
+            Weighting = V1.Weighting.One,
+            PerClass = request.PerClass,
+            Method = (V1.SketchMethod)plan.Measurement.Sketch.Method,
+        };
+        if (request.Seed is { } seed) sketch.Seed = seed;
+        var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)plan.Measurement.Strength.Mechanism };
+        if (request.Mu is { } mu) privacy.Mu = mu;
+        else privacy.Loss = new() { Epsilon = request.Loss!.Value.Epsilon, Delta = request.Loss.Value.Delta };
+        return new() { Sketch = sketch, Privacy = privacy };
+    }
+
+    internal static V1.PrivacyCost ToWire(PrivacyCost cost, double displayDelta) => new()
+    {
+        Unit = (V1.CostUnit)cost.Unit,
+        Units = cost.Units,
+        Loss = Losses.Display(cost.Unit, cost.Units, displayDelta),
+    };
+
+    internal static V1.AccuracyEstimate ToWire(AccuracyEstimate accuracy) => new()
+    {
+        NoiseStd = accuracy.NoiseStd,
+        ApproximationStdPerRecord = accuracy.ApproximationStdPerRecord,
+        Cells = accuracy.Cells,
+        FileBytes = accuracy.FileBytes,
+        TotalStdAtMaxRecords = accuracy.TotalStdAtMaxRecords,
+    };
+
+    /// <summary>Everything about a release that is settled when it is reserved.</summary>
+    internal static V1.Release Describe(ReleasePlan plan, DatasetDefinition definition, double displayDelta)
+    {
+        Measurement measurement = plan.Measurement;
+        return new V1.Release
+        {
+            Spec = ToSpec(plan),
+            Classes = { measurement.Classes },
+            Adjacency = (V1.Adjacency)definition.Adjacency,
+            MaxRecordsPerUnit = (uint)definition.MaxRecordsPerUnit,
+            Cost = ToWire(plan.Cost, displayDelta),
+            NoiseScale = measurement.Noise.Scale,
+            Sensitivity = SensitivityNorm(measurement),
+            Accuracy = ToWire(plan.Accuracy),
+        };
+    }
+
+    /// <summary>Norm of one unit's contribution in cell units: L2 for normal noise, L1 for Laplace.</summary>
+    internal static double SensitivityNorm(Measurement measurement) =>
+        measurement.Strength.Mechanism == MechanismKind.RoundedNormal
+            ? Math.Sqrt((double)measurement.Sensitivity.SquaredL2)
+            : (double)measurement.Sensitivity.L1;
+
+    internal static V1.Release ToWire(ReleaseRow row, Ledger ledger)
+    {
+        V1.Release release = StoredBuild.Read(row.Spec).Reply.Release;
+        release.Name = row.Name;
+        release.Uid = row.Uid;
+        release.DatasetUid = row.DatasetUid;
+        release.State = (V1.ReleaseState)row.State;
+        release.CreateTime = DatasetWire.WholeSeconds(row.CreateTime);
+        release.Etag = row.Etag;
+        if (row.PostedAt is not { } posted) return release;
+        release.Sha256 = DatasetWire.Bytes(row.Sha256);
+        release.SizeBytes = row.SizeBytes;
+        release.PostedAt = DatasetWire.ToWire(ledger.Certify(posted));
+        return release;
+    }
+
+    static T Known<T>(int number, string field)
+        where T : struct, Enum =>
+        Enum.IsDefined((T)(object)number) ? (T)(object)number : throw Refusal.Field(field, Later);
+}
+
+/// <summary>
+/// What storage keeps with a reservation: the bound on the records that the plan was made with, then the reply to the call
+/// that made it. Both together make the same measurement again after a restart, whatever the configuration is then.
+/// </summary>
+readonly record struct StoredBuild(long MaxRecords, V1.CreateReleaseResponse Reply)
+{
+    static readonly PlannerLimits NoLimits = new(int.MaxValue, long.MaxValue);
+
+    internal byte[] ToBytes() => [.. BitConverter.GetBytes(MaxRecords), .. Reply.ToByteArray()];
+
+    internal static StoredBuild Read(ReadOnlyMemory<byte> bytes) =>
+        new(BitConverter.ToInt64(bytes.Span), V1.CreateReleaseResponse.Parser.ParseFrom(bytes.Span[8..]));
+
+    /// <summary>The measurement that was reserved; its receipt would refuse any other.</summary>
+    internal Measurement Measurement(DatasetDefinition definition, CostUnit account)
+    {
+        DatasetFacts facts = Facts(definition, account, MaxRecords);
+        return Planner.Plan(ReleaseWire.Parse(Reply.Release.Spec, "spec"), facts, NoLimits).Measurement;
+    }
+
+    internal static DatasetFacts Facts(DatasetDefinition d, CostUnit account, long maxRecords) =>
+        new(d.Domain, d.Adjacency, d.MaxRecordsPerUnit, maxRecords, d.Classes, account, d.MaxRecords > 0);
+}

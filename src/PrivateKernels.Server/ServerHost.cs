@@ -1,0 +1,216 @@
+using System.Net;
+using System.Reflection;
+using Grpc.HealthCheck;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using PrivateKernels.Storage;
+using static Grpc.Health.V1.HealthCheckResponse.Types;
+
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// A running server. While there are neither TLS nor keys it listens on loopback only, and whoever reaches the port is the
+/// owner.
+/// </summary>
+public sealed class ServerHost : IAsyncDisposable
+{
+    /// <summary>How long queries may take to finish once the streams are closed.</summary>
+    static readonly TimeSpan QueryGrace = TimeSpan.FromSeconds(20);
+
+    static readonly string[] Services =
+    [
+        "", V1.DatasetService.Descriptor.FullName, V1.ReleaseService.Descriptor.FullName, V1.QueryService.Descriptor.FullName,
+        Google.LongRunning.Operations.Descriptor.FullName,
+    ];
+
+    readonly WebApplication _app;
+    readonly Parts _parts;
+    readonly ServerOptions _options;
+    readonly Timer _expiry;
+    int _disposed;
+
+    ServerHost(WebApplication app, Parts parts, ServerOptions options, IPEndPoint endpoint)
+    {
+        (_app, _parts, _options, Endpoint) = (app, parts, options, endpoint);
+        _expiry = new Timer(_ => Expire(), null, TimeSpan.FromMinutes(1), TimeSpan.FromHours(1));
+    }
+
+    /// <summary>Version of the server, semantic versioning.</summary>
+    public static string Version { get; } =
+        typeof(ServerHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    /// <summary>Where it listens, with the real port.</summary>
+    public IPEndPoint Endpoint { get; }
+
+    /// <summary>The same as a client wants it: "http://127.0.0.1:7443".</summary>
+    public Uri Address => new($"http://{Endpoint}");
+
+    /// <summary>Opens the data directory, takes up interrupted builds, and serves.</summary>
+    /// <param name="options">Checked here.</param>
+    /// <param name="log">Where JSON lines go; null = nowhere.</param>
+    /// <param name="cancellation">Stops the start, not the server.</param>
+    /// <exception cref="ConfigurationException">An option is wrong (exit code 78).</exception>
+    /// <exception cref="StorageException">
+    /// The data directory is locked, behind or corrupt (<see cref="Storage.Reasons.ExitCode"/>).
+    /// </exception>
+    public static async Task<ServerHost> StartAsync(
+        ServerOptions options, TextWriter? log = null, CancellationToken cancellation = default)
+    {
+        options.Validate();
+        IPEndPoint listen = Configuration.Endpoint(options.Grpc.Listen);
+        var json = new JsonLog(log, options.Log.Level);
+        Parts parts = await Task.Run(() => Parts.Open(options, json), cancellation);
+        WebApplication? app = null;
+        try
+        {
+            app = Build(options, listen, parts, json);
+            await app.StartAsync(cancellation);
+        }
+        catch (Exception failure)
+        {
+            if (app is not null) await app.DisposeAsync();
+            await parts.DisposeAsync();
+            if (failure is IOException)
+                throw new ConfigurationException($"Grpc:Listen is '{options.Grpc.Listen}': the address is in use.");
+            throw;
+        }
+        string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        var endpoint = IPEndPoint.Parse(new Uri(address).Authority);
+        SetHealth(parts.Health, ServingStatus.Serving);
+        json.Write(LogLevel.Information, "serving", ("endpoint", endpoint), ("engine", parts.Engines.First.Device),
+            ("note", "no TLS and no keys: loopback only, every caller is the owner"));
+        return new ServerHost(app, parts, options, endpoint);
+    }
+
+    /// <summary>
+    /// Says NOT_SERVING, closes streams after their last acknowledgement, lets queries finish, stops builds at their next
+    /// batch (they stay reserved and go on at the next start), and gives the data directory back.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        SetHealth(_parts.Health, ServingStatus.NotServing);
+        if (_parts.Slots.Open > 0) await Task.Delay(_options.Shutdown.Drain);
+        _parts.Drain.Begin();
+        await _expiry.DisposeAsync();
+        using (var grace = new CancellationTokenSource(QueryGrace)) await _app.StopAsync(grace.Token);
+        await _app.DisposeAsync();
+        await _parts.DisposeAsync();
+    }
+
+    static WebApplication Build(ServerOptions options, IPEndPoint listen, Parts parts, JsonLog log)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddProvider(log);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, listen, options.Limits));
+        IServiceCollection services = builder.Services;
+        services.AddRouting();
+        services.AddGrpc(grpc =>
+        {
+            grpc.EnableDetailedErrors = false;
+            grpc.MaxReceiveMessageSize = options.Limits.RequestBytes;
+            grpc.MaxSendMessageSize = 4 << 20;
+            // A compressed request may grow without bound on its way in: none is taken.
+            grpc.CompressionProviders.Clear();
+            grpc.Interceptors.Add<ErrorInterceptor>();
+        });
+        if (options.Grpc.Reflection) services.AddGrpcReflection();
+        services.AddSingleton(parts.Health);
+        services.AddSingleton(new ErrorInterceptor(log, parts.Slots));
+        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Drain));
+        services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, parts.Drain));
+        services.AddSingleton(new QueryService(parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, parts.Drain));
+        services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Drain));
+        WebApplication app = builder.Build();
+        FrameworkLimits.Use(app, options.Limits);
+        app.MapGrpcService<DatasetService>();
+        app.MapGrpcService<ReleaseService>();
+        app.MapGrpcService<QueryService>();
+        app.MapGrpcService<OperationsService>();
+        app.MapGrpcService<HealthServiceImpl>();
+        if (options.Grpc.Reflection) app.MapGrpcReflectionService();
+        return app;
+    }
+
+    static void Configure(KestrelServerOptions kestrel, IPEndPoint listen, LimitsOptions limits)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Listen(listen, static endpoint => endpoint.Protocols = HttpProtocols.Http2);
+        KestrelServerLimits l = kestrel.Limits;
+        l.MaxConcurrentConnections = limits.Connections;
+        l.MaxRequestHeadersTotalSize = limits.HeaderBytes;
+        l.RequestHeadersTimeout = limits.HeaderTimeout;
+        l.MaxRequestBodySize = null;
+        l.Http2.MaxStreamsPerConnection = limits.StreamsPerConnection;
+        l.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        l.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+        // Wide windows: an ingest stream shall not wait for the round trip of every 768 KiB.
+        l.Http2.InitialStreamWindowSize = 8 << 20;
+        l.Http2.InitialConnectionWindowSize = 16 << 20;
+        l.Http2.MaxFrameSize = 1 << 20;
+    }
+
+    static void SetHealth(HealthServiceImpl health, ServingStatus status)
+    {
+        foreach (string service in Services) health.SetStatus(service, status);
+    }
+
+    async void Expire()
+    {
+        try
+        {
+            await _parts.Directory.ExpireAsync();
+        }
+        catch (StorageException)
+        {
+            // It is closing, or busy: the next hour will do.
+        }
+    }
+
+    /// <summary>Everything behind the wire, in the order in which it opens.</summary>
+    sealed record Parts(
+        Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, QueryGate Gate,
+        StreamSlots Slots, Drain Drain, HealthServiceImpl Health) : IAsyncDisposable
+    {
+        internal static Parts Open(ServerOptions options, JsonLog log)
+        {
+            Engines engines = Engines.Open(options.Engine);
+            LimitsOptions l = options.Limits;
+            DataDirectory directory;
+            try
+            {
+                directory = DataDirectory.Open(options.Data.Directory, new StorageOptions
+                {
+                    UploadRetention = options.Retention.Uploads,
+                    OperationRetention = options.Retention.Operations,
+                    RequestIdRetention = options.Retention.RequestIds,
+                    MaxDatasets = l.Datasets,
+                    MaxReleasesPerDataset = l.Releases,
+                    MaxOpenUploadsPerDataset = l.Uploads,
+                    MaxRecords = l.Records,
+                });
+            }
+            catch
+            {
+                engines.Dispose();
+                throw;
+            }
+            var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);
+            int queries = options.Query.Concurrency > 0 ? options.Query.Concurrency : Environment.ProcessorCount;
+            return new Parts(
+                engines, EngineSpeed.Measure(engines.First), directory, cache,
+                new BuildQueue(directory, engines, cache, options, log), new QueryGate(queries, options.Query.QueueLength),
+                new StreamSlots(l.StreamsPerKey, l.Streams), new Drain(), new HealthServiceImpl());
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Builds.DisposeAsync();
+            Directory.Dispose();
+            Gate.Dispose();
+            Drain.Dispose();
+            Engines.Dispose();
+        }
+    }
+}

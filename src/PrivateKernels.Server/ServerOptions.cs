@@ -1,0 +1,132 @@
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// Everything a server can be told, one section per property: key "Section:Key" of the configuration is property Key of
+/// the record Section here. <see cref="Configuration.Read"/> fills it and refuses what is not here.
+/// </summary>
+public sealed record ServerOptions
+{
+    public DataOptions Data { get; init; } = new();
+
+    public GrpcOptions Grpc { get; init; } = new();
+
+    public EngineOptions Engine { get; init; } = new();
+
+    public BuildOptions Build { get; init; } = new();
+
+    public QueryOptions Query { get; init; } = new();
+
+    public ReleaseCacheOptions ReleaseCache { get; init; } = new();
+
+    public RetentionOptions Retention { get; init; } = new();
+
+    public ShutdownOptions Shutdown { get; init; } = new();
+
+    public LimitsOptions Limits { get; init; } = new();
+
+    public LogOptions Log { get; init; } = new();
+
+    /// <summary>Checks every value; throws <see cref="ConfigurationException"/> that names key, value and rule.</summary>
+    public void Validate()
+    {
+        Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
+        Configuration.Endpoint(Grpc.Listen);
+        Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
+        Require(Build.Concurrency >= 1, "Build:Concurrency", Build.Concurrency, "must be at least 1");
+        Require(Build.CompletionQuantum >= TimeSpan.Zero, "Build:CompletionQuantum", Build.CompletionQuantum, "must not be negative");
+        Require(Query.Concurrency >= 0, "Query:Concurrency", Query.Concurrency, "must be 0 (all cores) or more");
+        Require(Query.QueueLength >= 0, "Query:QueueLength", Query.QueueLength, "must not be negative");
+        Require(ReleaseCache.Bytes >= 0, "ReleaseCache:Bytes", ReleaseCache.Bytes, "must not be negative");
+        Require(Retention.Uploads > TimeSpan.Zero, "Retention:Uploads", Retention.Uploads, "must be above 0");
+        Require(Retention.Operations > TimeSpan.Zero, "Retention:Operations", Retention.Operations, "must be above 0");
+        Require(Retention.RequestIds > TimeSpan.Zero, "Retention:RequestIds", Retention.RequestIds, "must be above 0");
+        Require(Shutdown.Drain >= TimeSpan.Zero, "Shutdown:Drain", Shutdown.Drain, "must not be negative");
+        Limits.Validate();
+    }
+
+    internal static void Require(bool holds, string key, object value, string rule)
+    {
+        if (!holds) throw new ConfigurationException(FormattableString.Invariant($"{key} is {value}: {rule}."));
+    }
+}
+
+public sealed record DataOptions
+{
+    /// <summary>Datasets, releases, ledger and lock; made if missing. Local disk only.</summary>
+    public string Directory { get; init; } = "./pk-data";
+}
+
+public sealed record GrpcOptions
+{
+    /// <summary>Address and port for gRPC (HTTP/2 without TLS), loopback only; port 0 takes a free one.</summary>
+    public string Listen { get; init; } = "127.0.0.1:7443";
+
+    /// <summary>Whether the server describes its protos to whoever asks.</summary>
+    public bool Reflection { get; init; }
+}
+
+/// <summary>Which engine to take.</summary>
+public enum EnginePreference
+{
+    /// <summary>The best that works on this machine.</summary>
+    Auto,
+    Cuda,
+    OpenCL,
+    Simd,
+}
+
+public sealed record EngineOptions
+{
+    public EnginePreference Prefer { get; init; }
+
+    /// <summary>Threads of the SIMD engine; 0 = one per core.</summary>
+    public int Threads { get; init; }
+}
+
+public sealed record BuildOptions
+{
+    /// <summary>Builds that run at once.</summary>
+    public int Concurrency { get; init; } = 1;
+
+    /// <summary>A release appears at a multiple of this after it was asked for, so that its time tells little of the data.</summary>
+    public TimeSpan CompletionQuantum { get; init; } = TimeSpan.FromSeconds(1);
+}
+
+public sealed record QueryOptions
+{
+    /// <summary>Query batches computed at once; 0 = one per core.</summary>
+    public int Concurrency { get; init; }
+
+    /// <summary>Query batches that may wait for their turn; beyond: OVERLOADED.</summary>
+    public int QueueLength { get; init; } = 256;
+}
+
+public sealed record ReleaseCacheOptions
+{
+    /// <summary>Bytes of opened releases kept in memory.</summary>
+    public long Bytes { get; init; } = 1L << 30;
+}
+
+public sealed record RetentionOptions
+{
+    /// <summary>Unfinished uploads are discarded after this.</summary>
+    public TimeSpan Uploads { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Ended operations are forgotten after this.</summary>
+    public TimeSpan Operations { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Request ids of calls that spend nothing are forgotten after this.</summary>
+    public TimeSpan RequestIds { get; init; } = TimeSpan.FromDays(30);
+}
+
+public sealed record ShutdownOptions
+{
+    /// <summary>Health says NOT_SERVING for so long before streams are closed.</summary>
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
+}
+
+public sealed record LogOptions
+{
+    /// <summary>Least level written.</summary>
+    public LogLevel Level { get; init; } = LogLevel.Information;
+}

@@ -15,7 +15,9 @@ public static class GammaQuantile
     public static double Of(double shape, double u)
     {
         if (shape == 1) return -Log1P(-u);
-        double x = Start(shape, u), low = 0, high = double.PositiveInfinity;
+        double x = Start(shape, u);
+        if (x < 1e-14) return x;                // the series ends with its leading term here: relative error below x
+        double low = 0, high = double.PositiveInfinity;
         for (int i = 0; i < 100; i++)
         {
             double below = SpecialFunctions.GammaLowerRegularized(shape, x);

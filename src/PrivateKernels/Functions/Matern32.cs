@@ -1,12 +1,12 @@
 namespace PrivateKernels;
 
-/// <summary>Matern kernel of smoothness 3/2: (1+r)exp(-r),  r=sqrt 3|z|_2/h. Mixing scale: sqrt(nu / G), G ~ Gamma(nu).</summary>
+/// <summary>Matern kernel of smoothness 3/2: (1 + r) exp(-r), r = sqrt 3 |z|_2 / h. Mixing scale: sqrt(nu / G), G ~ Gamma(nu).</summary>
 public sealed class Matern32 : PairFunction, IRadialSpectrum
 {
     public Matern32(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
     public static PairFunctionEntry Description { get; } =
-        Kernel("matern_3_2", "(1+r)exp(-r),  r=√3|z|₂/h", static (h, _) => new Matern32(h));
+        Kernel("matern_3_2", "(1+r)exp(-r), r=√3|z|₂/h", static (h, _) => new Matern32(h));
 
     public override PairFunctionEntry Entry => Description;
 

@@ -1,12 +1,12 @@
 namespace PrivateKernels;
 
-/// <summary>Matern kernel of smoothness 5/2: (1+r+r �/3)exp(-r),  r=sqrt 5|z|_2/h. Mixing scale: sqrt(nu / G), G ~ Gamma(nu).</summary>
+/// <summary>Matern kernel of smoothness 5/2: (1 + r + r^2/3) exp(-r), r = sqrt 5 |z|_2 / h. Mixing scale: sqrt(nu / G), G ~ Gamma(nu).</summary>
 public sealed class Matern52 : PairFunction, IRadialSpectrum
 {
     public Matern52(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
     public static PairFunctionEntry Description { get; } =
-        Kernel("matern_5_2", "(1+r+r �/3)exp(-r),  r=√5|z|₂/h", static (h, _) => new Matern52(h));
+        Kernel("matern_5_2", "(1+r+r²/3)exp(-r), r=√5|z|₂/h", static (h, _) => new Matern52(h));
 
     public override PairFunctionEntry Entry => Description;
 

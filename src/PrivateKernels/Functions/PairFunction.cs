@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace PrivateKernels;
 
 /// <summary>What a pair function depends on, so that engines can compute it without knowing the function.</summary>
@@ -31,12 +33,13 @@ public abstract class PairFunction
     public abstract double Profile(double s);
 
     /// <summary>f(x, y) in fp64: the reference that everything else is compared with.</summary>
-    public double Evaluate(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    public double Evaluate<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> y)
+        where T : INumberBase<T>
     {
         double s = 0;
         for (int k = 0; k < x.Length; k++)
         {
-            double z = (double)x[k] - y[k];
+            double z = double.CreateTruncating(x[k]) - double.CreateTruncating(y[k]);
             s += Geometry == PairGeometry.L1 ? Math.Abs(z) : z * z;
         }
         return Profile(s);

@@ -1,0 +1,106 @@
+using System.Globalization;
+
+namespace PrivateKernels;
+
+/// <summary>The choices that a request leaves to the planner, and what follows from each.</summary>
+sealed record PlanChoice(
+    ReleaseRequest Request, PairFunction Function, DatasetFacts Facts, PrivacyStrength Strength, PlannerLimits Limits,
+    PlannerGoal Goal)
+{
+    /// <summary>Features the planner never goes beyond by itself; a request may.</summary>
+    const int MostPlannedFeatures = 65536;
+
+    /// <summary>The smallest size that reaches the target, or the best within the limits.</summary>
+    public ReleasePlan Best()
+    {
+        ReleasePlan plan = Build(DefaultFeatures());
+        if (plan.Measurement.Sketch.Features == 0) return plan;
+        while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
+            && smaller.Request.Features < plan.Request.Features)
+            plan = smaller;
+        while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= Math.Min(MostPlannedFeatures, Limits.Features)
+            && TryBuild(plan.Request.Features * 2) is { } larger && !Exceeds(larger) && Total(larger) < Total(plan))
+            plan = larger;
+        return Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd
+            ? plan with { Reason = plan.Reason + $" The target of {Goal.TargetStd.ToString("G4", CultureInfo.InvariantCulture)} cannot be reached within the limits." }
+            : plan;
+    }
+
+    /// <summary>Under pure epsilon more features cost noise: m* = n eps sqrt(v / 8) balances the two (7.1).</summary>
+    int DefaultFeatures()
+    {
+        if (Strength.Mechanism != MechanismKind.DiscreteLaplace || !Function.Entry.Methods.Contains(SketchMethod.Fourier)) return 0;
+        double epsilon = Strength.Strength / (double)(1L << 40) / Facts.MaxRecordsPerUnit;
+        double records = Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
+        double best = records * epsilon * Math.Sqrt(FourierSketch.StructuredVariance / 8);
+        return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
+    }
+
+    ReleasePlan? TryBuild(int features)
+    {
+        try
+        {
+            return Build(features);
+        }
+        catch (LimitExceededException)
+        {
+            return null;
+        }
+    }
+
+    public ReleasePlan Build(int features)
+    {
+        IReadOnlyList<string> classes = Request.PerClass ? Facts.Classes : [];
+        var measurement = new Measurement(CreateSketch(features), classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
+        if (measurement.CellCount > Limits.Cells)
+            throw new LimitExceededException("Cells", $"the release would have {measurement.CellCount} cells: the limit is {Limits.Cells}.");
+        if (Facts.MaxRecords >= measurement.LargestRecordCount)
+            throw new LimitExceededException("Records",
+                $"max_records is {Facts.MaxRecords}: cells of this sketch hold at most {measurement.LargestRecordCount - 1} records.");
+        ReleaseRequest complete = Request with
+        {
+            Method = measurement.Sketch.Method,
+            Features = measurement.Sketch.Features,
+            Mechanism = Strength.Mechanism,
+        };
+        AccuracyEstimate accuracy = Accuracy(measurement);
+        return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(measurement.Sketch, accuracy));
+    }
+
+    ISketch CreateSketch(int features) => Function.Entry.Methods[0] switch
+    {
+        SketchMethod.Sign => SignSketch.Create(Function, Facts.Domain, features, Facts.MaxRecords),
+        SketchMethod.Moment => MomentSketch.Create(Function, Facts.Domain),
+        _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
+    };
+
+    AccuracyEstimate Accuracy(Measurement measurement)
+    {
+        (double noise, double approximation) = measurement.Sketch.Predict(measurement.Noise.Variance);
+        double total = Facts.MaxRecordsDeclared ? double.Hypot(noise, approximation * Facts.MaxRecords) : 0;
+        return new(noise, approximation, measurement.CellCount, ReleaseFile.SizeOf(measurement), total);
+    }
+
+    double Total(ReleasePlan plan) => Facts.MaxRecordsDeclared
+        ? plan.Accuracy.TotalStdAtMaxRecords
+        : double.Hypot(plan.Accuracy.NoiseStd, plan.Accuracy.ApproximationStdPerRecord);
+
+    bool Exceeds(ReleasePlan plan) =>
+        (Goal.MaxFileBytes > 0 && plan.Accuracy.FileBytes > Goal.MaxFileBytes)
+        || (Goal.MaxOperationsPerRecord > 0 && plan.Measurement.Sketch.OperationsPerRecord > Goal.MaxOperationsPerRecord);
+
+    string Reason(ISketch sketch, AccuracyEstimate accuracy)
+    {
+        string what = sketch switch
+        {
+            FourierSketch { IsStructured: true } => $"Structured Fourier features, {sketch.Features} frequencies.",
+            FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
+            SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",
+            _ => "Exact moments.",
+        };
+        if (!Facts.MaxRecordsDeclared) return what;
+        return accuracy.ApproximationStdPerRecord * Facts.MaxRecords > accuracy.NoiseStd
+            ? what + " At max_records approximation, not privacy noise, limits the answer: more features lower it."
+            : what + " At max_records privacy noise limits the answer.";
+    }
+}

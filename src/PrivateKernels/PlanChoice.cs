@@ -18,12 +18,13 @@ sealed record PlanChoice(
         while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
             && smaller.Request.Features < plan.Request.Features)
             plan = smaller;
-        while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= Math.Min(MostPlannedFeatures, Limits.Features)
+        int most = Math.Min(MostPlannedFeatures, Limits.Features);
+        while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= most
             && TryBuild(plan.Request.Features * 2) is { } larger && !Exceeds(larger) && Total(larger) < Total(plan))
             plan = larger;
-        return Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd
-            ? plan with { Reason = plan.Reason + $" The target of {Goal.TargetStd.ToString("G4", CultureInfo.InvariantCulture)} cannot be reached within the limits." }
-            : plan;
+        if (Goal.TargetStd <= 0 || Total(plan) <= Goal.TargetStd) return plan;
+        string target = Goal.TargetStd.ToString("G4", CultureInfo.InvariantCulture);
+        return plan with { Reason = $"{plan.Reason} The target of {target} cannot be reached within the limits." };
     }
 
     /// <summary>Under pure epsilon more features cost noise: m* = n eps sqrt(v / 8) balances the two (7.1).</summary>

@@ -5,7 +5,8 @@ public sealed class InverseMultiquadric : PairFunction, IRadialSpectrum
 {
     public InverseMultiquadric(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("inverse_multiquadric", "(1+|z|₂²/h²)^(-1/2)", static (h, _) => new InverseMultiquadric(h));
+    public static PairFunctionEntry Description { get; } =
+        Kernel("inverse_multiquadric", "(1+|z|₂²/h²)^(-1/2)", static (h, _) => new InverseMultiquadric(h));
 
     public override PairFunctionEntry Entry => Description;
 

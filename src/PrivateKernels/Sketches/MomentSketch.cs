@@ -44,9 +44,13 @@ public sealed class MomentSketch : ISketch
     double Radius => Domain.MaxNorm!.Value;
 
     public static MomentSketch Create(PairFunction function, Domain domain) =>
-        domain.MaxNorm is null ? throw new DomainNotDeclaredException("max_norm", function.Entry.Name)
-        : domain.MaxNorm is < 1e-6 or > 1e6 ? throw new InvalidFieldException("domain.max_norm", domain.MaxNorm, "must be between 1e-6 and 1e6 for l2_squared")
-        : new(function, domain);
+        domain.MaxNorm switch
+        {
+            null => throw new DomainNotDeclaredException("max_norm", function.Entry.Name),
+            < 1e-6 or > 1e6 => throw new InvalidFieldException(
+                "domain.max_norm", domain.MaxNorm, "must be between 1e-6 and 1e6 for l2_squared"),
+            _ => new(function, domain),
+        };
 
     public Sensitivity Sensitivity(Adjacency adjacency) => PrivateKernels.Sensitivity.FromNorms(
         BigInteger.One << 40, NormClamp.IntegerSquareRoot((long)CellCount << 40), adjacency);

@@ -1,0 +1,42 @@
+using ILGPU;
+
+namespace PrivateKernels.Gpu;
+
+/// <summary>A cos and A sin of a phase in fp32, A = 2^20 - 1, before truncation.</summary>
+public struct ScaledPair
+{
+    public float Cos;
+    public float Sin;
+}
+
+/// <summary>The recipe of <see cref="Phase"/> in the form that devices run.</summary>
+public static class DevicePhase
+{
+    const float Magic = 12582912f, LargestTurns = 1048576f, Unit = 1048575f;
+    const float S1 = 6.28318548f, S3 = -41.3417473f, S5 = 81.6024399f, S7 = -75.742485f;
+    const float C2 = -19.7392082f, C4 = 64.9391403f, C6 = -85.4231186f, C8 = 58.5612144f;
+
+    /// <summary>
+    /// (A cos 2 pi t, A sin 2 pi t), both 0 beyond 2^20 turns. Guarantee: truncated toward zero the pair lies inside the
+    /// circle of radius 2^20 for every t, which is what the sensitivity of Fourier sketches rests on.
+    /// </summary>
+    public static ScaledPair Scaled(float turns)
+    {
+        float shifted = Fused.Fma(turns, 4f, Magic);            // nearest quarter turn, ties to even, in the low bits
+        uint quarter = Interop.FloatAsInt(shifted);
+        float rest = Fused.Fma(shifted - Magic, -0.25f, turns); // exact, |rest| <= 1/8
+        float z = rest * rest;
+        float c = Fused.Fma(Fused.Fma(Fused.Fma(Fused.Fma(C8, z, C6), z, C4), z, C2), z, 1f);
+        float p = Fused.Fma(Fused.Fma(S7, z, S5), z, S3);
+        float s = Fused.Fma(rest, S1, rest * z * p);
+        bool swap = (quarter & 1) != 0;
+        bool valid = turns <= LargestTurns && turns >= -LargestTurns; // false for NaN too
+        float cos = WithSign((swap ? s : c) * Unit, quarter + 1);
+        float sin = WithSign((swap ? c : s) * Unit, quarter);
+        return new ScaledPair { Cos = valid ? cos : 0f, Sin = valid ? sin : 0f };
+    }
+
+    /// <summary>Flips the sign if bit 1 of <paramref name="quarter"/> is set.</summary>
+    static float WithSign(float value, uint quarter) =>
+        Interop.IntAsFloat(Interop.FloatAsInt(value) ^ ((quarter & 2) << 30));
+}

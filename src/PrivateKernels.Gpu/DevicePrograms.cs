@@ -1,0 +1,27 @@
+using System.Reflection;
+
+namespace PrivateKernels.Gpu;
+
+/// <summary>A program that devices run: one public static method with one structure of arguments.</summary>
+/// <param name="Method">What is compiled.</param>
+/// <param name="IsTiled">Keeps a tile of accumulators in registers, so that spilled registers would ruin it.</param>
+sealed record DeviceProgram(MethodInfo Method, bool IsTiled)
+{
+    public string Name => Method.Name;
+
+    public override string ToString() => Name;
+}
+
+/// <summary>Every device program, so that tests can compile each of them for devices that are not there.</summary>
+static class DevicePrograms
+{
+    /// <summary>All programs in name order.</summary>
+    public static IReadOnlyList<DeviceProgram> All { get; } =
+        [.. new[] { typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms) }.SelectMany(Of(false))
+            .Concat(new[] { typeof(DensePrograms) }.SelectMany(Of(true)))
+            .OrderBy(static program => program.Name, StringComparer.Ordinal)];
+
+    static Func<Type, IEnumerable<DeviceProgram>> Of(bool tiled) => type => type
+        .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
+        .Select(method => new DeviceProgram(method, tiled));
+}

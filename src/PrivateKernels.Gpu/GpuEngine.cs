@@ -1,0 +1,103 @@
+namespace PrivateKernels.Gpu;
+
+/// <summary>Trouble on a device, for logs and health: names the device and the cause, never data.</summary>
+/// <param name="Device">Device as its driver names it.</param>
+/// <param name="Cause">What failed.</param>
+/// <param name="IsPermanent">The device stays unused until the process ends.</param>
+public sealed record DeviceEvent(string Device, string Cause, bool IsPermanent);
+
+/// <summary>
+/// Engine on one or several CUDA or OpenCL devices of one kind, which share every job point range by point range. Cells
+/// are those of every other engine, bit for bit. Work that a device cannot do or does not finish goes to the fallback.
+/// </summary>
+public sealed class GpuEngine : IEngine
+{
+    readonly GpuOptions _options;
+    readonly IEngine _fallback;
+    readonly DeviceWorker[] _workers;
+
+    /// <param name="devices">Devices to use, at least one; the first one names the engine.</param>
+    /// <param name="fallback">Engine for everything else; not disposed with this one.</param>
+    /// <param name="options">Limits.</param>
+    public GpuEngine(IReadOnlyList<DeviceDescription> devices, IEngine fallback, GpuOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(devices.Count);
+        (_options, _fallback) = (options, fallback);
+        Kind = devices[0].Kind;
+        Device = string.Join(" + ", devices.Select(static d => d.Name));
+        _workers = [.. devices.Select(d => new DeviceWorker(d, options, static _ => { }, Report))];
+    }
+
+    /// <summary>Raised once per trouble, on a thread of the engine.</summary>
+    public event Action<DeviceEvent>? Troubled;
+
+    public EngineKind Kind { get; }
+
+    public string Device { get; }
+
+    /// <summary>Devices that take work at present.</summary>
+    public int DevicesReady => _workers.Count(static w => w.Down == DeviceTrouble.None);
+
+    public void AddFourier(FourierMap map, Points points, Span<long> cells)
+    {
+        if (!FourierLaunch.Supports(map))
+        {
+            _fallback.AddFourier(map, points, cells);
+            return;
+        }
+        var sums = new long[cells.Length];
+        Run(points, device => new FourierTask(device, map, points.Count, sums), rest => _fallback.AddFourier(map, rest, sums));
+        Add(sums, cells);
+    }
+
+    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
+        _fallback.ProjectFourier(map, queries, weights, columns, sums);
+
+    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
+        _fallback.AddSigns(map, points, counts, fractions);
+
+    public void AddMoments(MomentMap map, Points points, Span<long> cells) => _fallback.AddMoments(map, points, cells);
+
+    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
+        _fallback.AddExactSums(function, points, queries, sums);
+
+    public void Dispose()
+    {
+        foreach (DeviceWorker worker in _workers) worker.Dispose();
+    }
+
+    /// <summary>Runs a job on the devices that are ready, then what they left over on the fallback.</summary>
+    void Run(Points points, Func<Device, DeviceTask> start, Action<Points> fallback)
+    {
+        if (points.Count == 0) return;
+        DeviceWorker[] workers = [.. _workers.Where(static w => w.IsReady)];
+        var work = new WorkList(points.Count);
+        var job = new DeviceJob(points, start, work, Math.Max(1, workers.Length));
+        JobShare[] shares = [.. workers.Select(_ => new JobShare(job))];
+        for (int i = 0; i < shares.Length; i++) workers[i].Post(shares[i]);
+        for (int i = 0; i < shares.Length; i++)
+            if (!shares[i].Wait(_options.BatchTimeout))
+            {
+                workers[i].Abandon(shares[i].Trouble!);
+                Report(workers[i], shares[i].Trouble!);
+            }
+        DeviceException? trouble = shares.Select(static s => s.Trouble).FirstOrDefault(static t => t is not null);
+        while (work.TryTake(int.MaxValue, out PointRange rest))
+        {
+            if (_options.IsForced)
+                throw new EngineFailedException($"the engine {Kind} was asked for and failed: {trouble?.Message ?? "no device is ready"}", trouble);
+            fallback(points.Slice(rest.First, rest.Count));
+        }
+        foreach (JobShare share in shares) share.Dispose();
+    }
+
+    void Report(DeviceWorker worker, DeviceException trouble) =>
+        Troubled?.Invoke(new(
+            worker.Description.Name, trouble.Message, trouble.Trouble is DeviceTrouble.Overdue or DeviceTrouble.Program));
+
+    static void Add(long[] sums, Span<long> cells)
+    {
+        for (int i = 0; i < sums.Length; i++) cells[i] += sums[i];
+        Array.Clear(sums);
+    }
+}

@@ -5,7 +5,10 @@ switch (args.FirstOrDefault())
     case "simd":
         SimdBenchmark.Run(args[1..]);
         return 0;
+    case "samplers":
+        SamplerBenchmark.Run();
+        return 0;
     default:
-        Console.Error.WriteLine("usage: simd [--threads N] [--json FILE]");
+        Console.Error.WriteLine("usage: simd [--threads N] [--json FILE] | samplers");
         return 2;
 }

@@ -61,6 +61,9 @@ public static class GaussianDp
             0, Math.Sqrt(2 * epsilon), m => (-m * m / 2) + Math.Log(Mills(m) / RootTwoPi) - tail, m => -1 / Mills(m));
     }
 
+    /// <summary>P(N > x) for x at least 0.</summary>
+    internal static double Tail(double x) => Density(x) * Mills(x);
+
     static double Density(double x) => Math.Exp(-x * x / 2) / RootTwoPi;
 
     /// <summary>R(x) = P(N > x) / phi(x), x at least -1 or so.</summary>

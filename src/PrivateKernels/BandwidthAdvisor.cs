@@ -140,12 +140,13 @@ public sealed class BandwidthAdvice
         if (double.IsNaN(Low)) return "No bandwidth gives sums well above the noise here: more records or more budget are needed.";
         BandwidthReading reading = Read(bandwidth);
         string range = string.Create(CultureInfo.InvariantCulture, $"{Low:G3} to {High:G3}");
+        string h = bandwidth.ToString("G3", CultureInfo.InvariantCulture);
         if (bandwidth < Low)
             return string.Create(CultureInfo.InvariantCulture,
-                $"At bandwidth {bandwidth:G3} a sum is carried by about {reading.Carriers:G2} records and is {reading.SignalToNoise:G2} times its noise: noise will dominate. Suggested: {range}.");
-        return bandwidth > High
-            ? string.Create(CultureInfo.InvariantCulture,
-                $"At bandwidth {bandwidth:G3} the kernel averages {reading.Mean:G2}: all points look alike. Suggested: {range}.")
-            : null;
+                $"At bandwidth {h} a sum is carried by about {reading.Carriers:G2} records and is {reading.SignalToNoise:G2} times ")
+                + $"its noise: noise will dominate. Suggested: {range}.";
+        if (bandwidth <= High) return null;
+        string mean = reading.Mean.ToString("G2", CultureInfo.InvariantCulture);
+        return $"At bandwidth {h} the kernel averages {mean}: all points look alike. Suggested: {range}.";
     }
 }

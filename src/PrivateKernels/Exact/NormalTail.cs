@@ -20,9 +20,9 @@ static class NormalTail
     /// </summary>
     static Enclosure ByFraction(Enclosure x)
     {
-        // The error falls as exp(-sqrt(8 depth) x): this depth makes it about a unit.
+        // The error falls as exp(-2 x sqrt(depth)): this depth makes it about a unit.
         double least = Math.Min((double)(x.Low >> x.Bits), 1e6);
-        int depth = 20 + (int)(Math.Pow(x.Bits / least, 2) / 15);
+        int depth = 20 + (int)(Math.Pow(x.Bits / least, 2) / 8);
         Enclosure tail = new(0, (Enclosure.Of(depth, x.Bits) / x).High, x.Bits);
         for (int k = depth - 1; k >= 0; k--) tail = Enclosure.Of(Math.Max(k, 1), x.Bits) / (x + tail);
         return tail;

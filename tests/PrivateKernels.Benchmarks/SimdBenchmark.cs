@@ -26,9 +26,13 @@ static class SimdBenchmark
         FmaPeak peak = FmaPeak.Measure(threads, 0.5);
         Console.WriteLine($"multiply-add peak {peak.Wall:f0} GFLOP/s, {peak.PerCore:f0} per core-second");
         Console.WriteLine($"{"job",-44} {"rate",24} {"GFLOP/s",8} {"of peak",8} {"per core",8}");
-        foreach (int d in new[] { 16, 128, 784 }) Builds(engine, threads, d);
-        foreach (int d in new[] { 128, 784 }) Queries(engine, threads, d);
-        foreach (int d in new[] { 16, 128, 784 }) Sums(engine, threads, d);
+        string part = Option(args, "--part") ?? "builds queries sums";
+        if (part.Contains("builds", StringComparison.Ordinal))
+            foreach (int d in new[] { 16, 128, 784 }) Builds(engine, threads, d);
+        if (part.Contains("queries", StringComparison.Ordinal))
+            foreach (int d in new[] { 128, 784 }) Queries(engine, threads, d);
+        if (part.Contains("sums", StringComparison.Ordinal))
+            foreach (int d in new[] { 16, 128, 784 }) Sums(engine, threads, d);
         if (Option(args, "--json") is { } file)
             File.WriteAllText(file, JsonSerializer.Serialize(Rows, Indented));
     }

@@ -24,6 +24,8 @@ unsafe interface ILanes<V>
 
     static abstract V operator *(V a, V b);
 
+    static abstract V operator /(V a, V b);
+
     /// <summary>Exclusive or of the bits.</summary>
     static abstract V operator ^(V a, V b);
 

@@ -34,13 +34,8 @@ sealed unsafe class Panels : IDisposable
     /// <summary>to[k width + r] = from[r depth + k] for r below <paramref name="rows"/>, and 0 for the rest of the width.</summary>
     public static void Pack(float* from, int rows, int depth, int width, float* to)
     {
-        for (int r = 0; r < width; r++)
-        {
-            float* source = from + (nint)r * depth, target = to + r;
-            if (r < rows)
-                for (int k = 0; k < depth; k++, target += width) *target = source[k];
-            else
-                for (int k = 0; k < depth; k++, target += width) *target = 0f;
-        }
+        Transposition.Copy(from, depth, rows, depth, to, width);
+        if (rows < width)
+            for (int k = 0; k < depth; k++, to += width) new Span<float>(to + rows, width - rows).Clear();
     }
 }

@@ -13,5 +13,7 @@ public sealed class Cauchy : PairFunction, IRadialSpectrum
 
     public override double Profile(double s) => 1 / (1 + s / (Bandwidth * Bandwidth));
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<InverseProfile>(s, 1 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2 * GammaQuantile.Of(1, u));
 }

@@ -13,5 +13,7 @@ public sealed class Exponential : PairFunction, IRadialSpectrum
 
     public override double Profile(double s) => Math.Exp(-Math.Sqrt(s) / Bandwidth);
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<ExpRootProfile>(s, 1 / Bandwidth);
+
     public double MixingScale(double u, double v) => 1 / Math.Sqrt(2 * GammaQuantile.Of(0.5, u));
 }

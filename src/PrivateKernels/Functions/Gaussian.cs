@@ -13,5 +13,7 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
 
     public override double Profile(double s) => Math.Exp(-s / (Bandwidth * Bandwidth));
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<ExpProfile>(s, 1 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2);
 }

@@ -13,5 +13,7 @@ public sealed class InverseL1 : PairFunction, ICauchySpectrum
 
     public override double Profile(double s) => 1 / (1 + s / Bandwidth);
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<InverseProfile>(s, 1 / Bandwidth);
+
     public double MixingScale(double u) => GammaQuantile.Of(1, u);
 }

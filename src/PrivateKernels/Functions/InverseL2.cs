@@ -13,5 +13,7 @@ public sealed class InverseL2 : PairFunction, IRadialSpectrum
 
     public override double Profile(double s) => 1 / (1 + Math.Sqrt(s) / Bandwidth);
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<InverseRootProfile>(s, 1 / Bandwidth);
+
     public double MixingScale(double u, double v) => GammaQuantile.Of(1, v) / Math.Sqrt(2 * GammaQuantile.Of(0.5, u));
 }

@@ -14,5 +14,7 @@ public sealed class InverseMultiquadric : PairFunction, IRadialSpectrum
 
     public override double Profile(double s) => 1 / Math.Sqrt(1 + s / (Bandwidth * Bandwidth));
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<RootInverseProfile>(s, 1 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2 * GammaQuantile.Of(0.5, u));
 }

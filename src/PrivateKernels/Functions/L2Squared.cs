@@ -12,4 +12,9 @@ public sealed class L2Squared : PairFunction
     public override PairGeometry Geometry => PairGeometry.SquaredL2;
 
     public override double Profile(double s) => s;
+
+    internal override void ApplyProfile(Span<float> s)
+    {
+        // The sums themselves.
+    }
 }

@@ -13,5 +13,7 @@ public sealed class Laplacian : PairFunction, ICauchySpectrum
 
     public override double Profile(double s) => Math.Exp(-s / Bandwidth);
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<ExpProfile>(s, 1 / Bandwidth);
+
     public double MixingScale(double u) => 1;
 }

@@ -18,5 +18,7 @@ public sealed class Matern32 : PairFunction, IRadialSpectrum
         return (1 + r) * Math.Exp(-r);
     }
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<Matern32Profile>(s, Math.Sqrt(3) / Bandwidth);
+
     public double MixingScale(double u, double v) => Math.Sqrt(1.5 / GammaQuantile.Of(1.5, u));
 }

@@ -18,5 +18,7 @@ public sealed class Matern52 : PairFunction, IRadialSpectrum
         return (1 + r + r * r / 3) * Math.Exp(-r);
     }
 
+    internal override void ApplyProfile(Span<float> s) => Profiles.Apply<Matern52Profile>(s, Math.Sqrt(5) / Bandwidth);
+
     public double MixingScale(double u, double v) => Math.Sqrt(2.5 / GammaQuantile.Of(2.5, u));
 }

@@ -32,6 +32,15 @@ public abstract class PairFunction
     /// <summary>f as a function of s, in fp64.</summary>
     public abstract double Profile(double s);
 
+    /// <summary>
+    /// Replaces every s by f(s), in fp32, for exact sums over public data; the length is a multiple of sixteen. A function
+    /// with a form for registers (<see cref="Profiles"/>) overrides this.
+    /// </summary>
+    internal virtual void ApplyProfile(Span<float> s)
+    {
+        foreach (ref float value in s) value = (float)Profile(value);
+    }
+
     /// <summary>f(x, y) in fp64: the reference that everything else is compared with.</summary>
     public double Evaluate<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> y)
         where T : INumberBase<T>

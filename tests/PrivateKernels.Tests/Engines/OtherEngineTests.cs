@@ -73,6 +73,28 @@ public sealed class OtherEngineTests
         }
     }
 
+    [Theory]
+    [InlineData(1e-9)]
+    [InlineData(1)]
+    [InlineData(1e9)]
+    public void Exact_sums_hold_for_the_smallest_and_largest_distances(double bandwidth)
+    {
+        Points points = EngineCases.Edges(3);
+        foreach (PairFunctionEntry entry in Catalog.Functions)
+        {
+            PairFunction function = entry.Create(entry.UsesBandwidth ? bandwidth : 0, 0);
+            var expected = new double[points.Count];
+            Reference.AddExactSums(function, points, points, expected);
+            foreach (SimdEngine engine in EngineCases.Engines)
+            {
+                var sums = new double[points.Count];
+                engine.AddExactSums(function, points, points, sums);
+                for (int q = 0; q < sums.Length; q++)
+                    Assert.True(Math.Abs(sums[q] - expected[q]) <= 5e-6 * expected[q], $"{entry.Name}: {sums[q]:r} against {expected[q]:r}");
+            }
+        }
+    }
+
     [Fact]
     public void Arguments_that_do_not_fit_are_refused()
     {

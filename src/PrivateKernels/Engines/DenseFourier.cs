@@ -120,7 +120,7 @@ static unsafe class DenseFourier<V, TTile>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AddCells(float* tile, int rows, int* sums)
+    internal static void AddCells(float* tile, int rows, int* sums)
     {
         for (int c = 0; c < TTile.Columns; c += V.Count)
         {

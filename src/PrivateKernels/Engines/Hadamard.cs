@@ -20,19 +20,43 @@ static unsafe class Hadamard<V>
         }
         else
             for (int i = 0; i < padded; i++) to[i] = from[i] ^ V.BroadcastBits(flips[i]);
+        Passes(to, padded, stride);
+    }
+
+    /// <summary>The same for a single record of consecutive values; <paramref name="padded"/> is at least Count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RoundOfOne(float* from, uint* flips, float* to, int padded)
+    {
+        for (int i = 0; i < padded; i += V.Count)
+        {
+            V v = V.Load(from + i) ^ V.Load((float*)flips + i);
+            v = Within(Within(Within(v, 1), 2), 4);
+            if (V.Count > 8) v = Within(v, 8);
+            V.Store(v, to + i);
+        }
+        // From here on a whole register moves as one: its lanes are the low bits of the index.
+        Passes((V*)to, padded / V.Count, 1);
+    }
+
+    /// <summary>Butterflies between lanes: a + b where the stride's bit is clear, a - b (as a + -b) where it is set.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static V Within(V v, int stride) => V.Exchange(v, stride) + (v ^ V.SignsOf(stride));
+
+    static void Passes(V* v, int padded, int stride)
+    {
         while (stride < padded)
             switch (padded / stride)
             {
                 case 2:
-                    Pass2(to, padded, stride);
+                    Pass2(v, padded, stride);
                     stride *= 2;
                     break;
                 case 4 or 16:
-                    Pass4(to, padded, stride);
+                    Pass4(v, padded, stride);
                     stride *= 4;
                     break;
                 default:
-                    Pass8(to, padded, stride);
+                    Pass8(v, padded, stride);
                     stride *= 8;
                     break;
             }

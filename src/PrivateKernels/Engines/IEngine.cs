@@ -36,8 +36,11 @@ public interface IEngine : IDisposable
 
     /// <summary>
     /// For each query q, column c and group g: sum over the frequencies j of the group of
-    /// A cos(2 pi t_j) weights[c, j] + A sin(2 pi t_j) weights[c, m + j], summed in fp64 in an order that depends on the
-    /// map alone. <paramref name="weights"/> is columns x 2m, <paramref name="sums"/> queries x columns x groups.
+    /// A cos(2 pi t_j) weights[c, j] + A sin(2 pi t_j) weights[c, m + j], A cos and A sin as fp32 products (what cells
+    /// truncate). <paramref name="weights"/> is columns x 2m, <paramref name="sums"/> queries x columns x groups.
+    /// The order, in fp64: sixteen sums per (q, c, g) start at +0; frequency j of the group, counted from 0, goes to sum
+    /// j mod 16, j rising, by two fused multiply-adds, cosine first; then sum l + 8 is added to sum l for l below 8,
+    /// l + 4 for l below 4, l + 2, l + 1. So an answer has the same bits whatever the batch.
     /// </summary>
     void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums);
 

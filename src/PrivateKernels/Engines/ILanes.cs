@@ -50,6 +50,12 @@ unsafe interface ILanes<V>
     /// <summary>Lanes of a where the mask is set, else of b.</summary>
     static abstract V Select(V mask, V a, V b);
 
+    /// <summary>The value, negated where the top bit of <paramref name="bits"/> is set.</summary>
+    static abstract V FlipSign(V value, V bits);
+
+    /// <summary>a b where the mask is set, else 0.</summary>
+    static abstract V ProductWhere(V mask, V a, V b);
+
     /// <summary>Sum as int32.</summary>
     static abstract V AddIntegers(V a, V b);
 
@@ -64,4 +70,10 @@ unsafe interface ILanes<V>
 
     /// <summary>From int32 of size below 2^24: exact.</summary>
     static abstract V ToSingle(V integers);
+
+    /// <summary>Lane l takes the value of lane l xor stride; stride is a constant 1, 2, 4, ..., below Count.</summary>
+    static abstract V Exchange(V a, int stride);
+
+    /// <summary>The sign bit in the lanes l with l and stride not 0, no bits in the others; stride as above.</summary>
+    static abstract V SignsOf(int stride);
 }

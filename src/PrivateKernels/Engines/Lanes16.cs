@@ -59,6 +59,14 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     public static Lanes16 Select(Lanes16 mask, Lanes16 a, Lanes16 b) => new(Vector512.ConditionalSelect(mask._value, a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 FlipSign(Lanes16 value, Lanes16 bits) =>
+        new(value._value ^ (bits._value & Vector512.Create(0x80000000).AsSingle()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 ProductWhere(Lanes16 mask, Lanes16 a, Lanes16 b) =>
+        new(Vector512.ConditionalSelect(mask._value, a._value * b._value, Vector512<float>.Zero));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 AddIntegers(Lanes16 a, Lanes16 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,4 +80,22 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 ToSingle(Lanes16 integers) => new(Vector512.ConvertToSingle(integers._value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Exchange(Lanes16 a, int stride) => stride switch
+    {
+        1 => new(Vector512.Shuffle(a._value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14))),
+        2 => new(Vector512.Shuffle(a._value, Vector512.Create(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))),
+        4 => new(Vector512.Shuffle(a._value, Vector512.Create(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))),
+        _ => new(Vector512.Shuffle(a._value, Vector512.Create(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 SignsOf(int stride) => stride switch
+    {
+        1 => new(Vector512.Create(0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31).AsSingle()),
+        2 => new(Vector512.Create(0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31).AsSingle()),
+        4 => new(Vector512.Create(0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
+        _ => new(Vector512.Create(0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
+    };
 }

@@ -59,6 +59,14 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 Select(Lanes8 mask, Lanes8 a, Lanes8 b) => new(Vector256.ConditionalSelect(mask._value, a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 FlipSign(Lanes8 value, Lanes8 bits) =>
+        new(value._value ^ (bits._value & Vector256.Create(0x80000000).AsSingle()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 ProductWhere(Lanes8 mask, Lanes8 a, Lanes8 b) =>
+        new(Vector256.ConditionalSelect(mask._value, a._value * b._value, Vector256<float>.Zero));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 AddIntegers(Lanes8 a, Lanes8 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,4 +80,20 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 ToSingle(Lanes8 integers) => new(Vector256.ConvertToSingle(integers._value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Exchange(Lanes8 a, int stride) => stride switch
+    {
+        1 => new(Vector256.Shuffle(a._value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6))),
+        2 => new(Vector256.Shuffle(a._value, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5))),
+        _ => new(Vector256.Shuffle(a._value, Vector256.Create(4, 5, 6, 7, 0, 1, 2, 3))),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 SignsOf(int stride) => stride switch
+    {
+        1 => new(Vector256.Create(0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31).AsSingle()),
+        2 => new(Vector256.Create(0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31).AsSingle()),
+        _ => new(Vector256.Create(0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
+    };
 }

@@ -74,12 +74,9 @@ public sealed unsafe class SimdEngine : IEngine
                     case (false, true): DenseFourier<Lanes16, Tile8x48>.Features(map, panels!, from, count, cos, sin, stride, scratch); break;
                     default: DenseFourier<Lanes8, Tile6x16>.Features(map, panels!, from, count, cos, sin, stride, scratch); break;
                 }
-                for (int q = 0; q < count; q++)
-                {
-                    double* answer = to + (nint)(first + q) * columns * map.Groups;
-                    if (_wide) Projection<Sixteen512>.Apply(cos + q * stride, sin + q * stride, w, m, columns, map.Groups, answer);
-                    else Projection<Sixteen256>.Apply(cos + q * stride, sin + q * stride, w, m, columns, map.Groups, answer);
-                }
+                double* answers = to + (nint)first * columns * map.Groups;
+                if (_wide) Projection<Sixteen512>.Apply(cos, sin, stride, count, w, m, columns, map.Groups, answers);
+                else Projection<Sixteen256>.Apply(cos, sin, stride, count, w, m, columns, map.Groups, answers);
                 _workers.Return(features);
             });
         }

@@ -61,7 +61,7 @@ static class Phase
     public static (V Cos, V Sin) Scaled<V>(V turns)
         where V : unmanaged, ILanes<V>
     {
-        V magic = V.Broadcast(Magic), unit = V.Broadcast(Unit), sign = V.BroadcastBits(0x80000000);
+        V magic = V.Broadcast(Magic), unit = V.Broadcast(Unit);
         V shifted = V.Fma(turns, V.Broadcast(4f), magic);
         V r = V.Fma(shifted - magic, V.Broadcast(-0.25f), turns);
         V z = r * r;
@@ -69,12 +69,11 @@ static class Phase
         c = V.Fma(V.Fma(c, z, V.Broadcast(C2)), z, V.Broadcast(1f));
         V p = V.Fma(V.Fma(V.Broadcast(S7), z, V.Broadcast(S5)), z, V.Broadcast(S3));
         V s = V.Fma(r, V.Broadcast(S1), (r * z) * p);
-        V swap = V.ShiftRight(V.ShiftLeft(shifted, 31), 31);
+        V odd = V.ShiftLeft(shifted, 31), high = V.ShiftLeft(shifted, 30), swap = V.ShiftRight(odd, 31);
         V valid = V.AtMost(turns & V.BroadcastBits(0x7FFFFFFF), V.Broadcast(LargestTurns));
-        V cosSign = V.ShiftLeft(V.AddIntegers(shifted, V.BroadcastBits(1)), 30) & sign;
-        V sinSign = V.ShiftLeft(shifted, 30) & sign;
-        V cos = (V.Select(swap, s, c) ^ cosSign) * unit;
-        V sin = (V.Select(swap, c, s) ^ sinSign) * unit;
-        return (cos & valid, sin & valid);
+        // Bit 1 of q + 1 is bit 1 of q, flipped where q is odd.
+        V cos = V.ProductWhere(valid, V.FlipSign(V.Select(swap, s, c), high ^ odd), unit);
+        V sin = V.ProductWhere(valid, V.FlipSign(V.Select(swap, c, s), high), unit);
+        return (cos, sin);
     }
 }

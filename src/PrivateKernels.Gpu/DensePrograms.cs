@@ -41,6 +41,9 @@ public static class DensePrograms
     // Eight coordinates of 128 rows, one coordinate per line; the four words between lines keep stores free of conflicts.
     const int LineF4 = (TileSize + 4) / 4, PanelF4 = 8 * LineF4;
 
+    // Two panels of points, then two of frequencies.
+    const int Right = 2 * PanelF4, RightWords = 4 * Right;
+
     // 15 tiles of 128 records times 2^20 stay inside an int32.
     const int TilesPerFlush = 15;
 
@@ -50,34 +53,31 @@ public static class DensePrograms
     /// </summary>
     public static void AddDense(DenseArguments arguments)
     {
-        var left = SharedMemory.Allocate<F4>(2 * PanelF4);
-        var right = SharedMemory.Allocate<F4>(2 * PanelF4);
+        var panels = SharedMemory.Allocate<F4>(4 * PanelF4);
         var sums = SharedMemory.Allocate<int>(2 * TileSize);
         int thread = Group.IdxX, slice = Grid.IdxX % arguments.Slices, column = Grid.IdxX / arguments.Slices * TileSize;
-        int tiles = (arguments.Records + TileSize - 1) / TileSize, waiting = 0;
         sums[thread] = 0;
-        for (int tile = slice; tile < tiles; tile += arguments.Slices)
+        int step = arguments.Slices * TileSize;
+        for (int start = slice * TileSize; start < arguments.Records; start += TilesPerFlush * step)
         {
-            int row = tile * TileSize;
-            Tile phases = Multiply(arguments, left, right, row, column);
-            AddTile(sums, phases, RowsLeft(arguments.Records - row));
-            if (++waiting == TilesPerFlush)
+            int end = IntrinsicMath.Min(arguments.Records, start + TilesPerFlush * step);
+            for (int row = start; row < end; row += step)
             {
-                Flush(arguments, sums, slice, column);
-                waiting = 0;
+                Tile phases = Multiply(arguments, panels, row, column);
+                if (arguments.Records - row < TileSize) phases = Hide(phases, arguments.Records - row);
+                AddTile(sums, phases);
             }
+            Flush(arguments, sums, slice, column);
         }
-        Flush(arguments, sums, slice, column);
     }
 
     /// <summary>Writes the features of all records, A cos and A sin in fp32. One group per (column tile, row tile).</summary>
     public static void WriteDense(DenseArguments arguments)
     {
-        var left = SharedMemory.Allocate<F4>(2 * PanelF4);
-        var right = SharedMemory.Allocate<F4>(2 * PanelF4);
+        var panels = SharedMemory.Allocate<F4>(4 * PanelF4);
         int tiles = (arguments.Records + TileSize - 1) / TileSize;
         int row = Grid.IdxX % tiles * TileSize, column = Grid.IdxX / tiles * TileSize;
-        Tile phases = Multiply(arguments, left, right, row, column);
+        Tile phases = Multiply(arguments, panels, row, column);
         int first = row + Group.IdxX / 16 * 4, from = column + Group.IdxX % 16 * 4;
         WriteRow(arguments, phases.R0, first, from);
         WriteRow(arguments, phases.R1, first + 1, from);
@@ -89,15 +89,15 @@ public static class DensePrograms
         WriteRow(arguments, phases.R7, first + 67, from);
     }
 
-    static Tile Multiply(DenseArguments arguments, ArrayView<F4> left, ArrayView<F4> right, int row, int column)
+    static Tile Multiply(DenseArguments arguments, ArrayView<F4> panels, int row, int column)
     {
         int thread = Group.IdxX, ty = thread / 16, tx = thread % 16, half = thread % 2;
         int source = (row + thread / 2) * arguments.Stride + half, target = (column + thread / 2) * arguments.Stride + half;
         int steps = arguments.Stride / 2, place = half * 4 * LineF4 * 4 + thread / 2;
-        ArrayView<float> leftWords = left.Cast<float>(), rightWords = right.Cast<float>();
+        ArrayView<float> words = panels.Cast<float>();
         F4 x = arguments.Points[source], w = arguments.Rows[target];
-        Transpose(leftWords, place, x);
-        Transpose(rightWords, place, w);
+        Transpose(words, place, x);
+        Transpose(words, place + RightWords, w);
         Group.Barrier();
         Row8 r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
         for (int step = 1; step <= steps; step++)
@@ -111,7 +111,8 @@ public static class DensePrograms
             for (int k = 0; k < 8; k++)
             {
                 int line = panel + k * LineF4;
-                F4 high = left[line + ty], low = left[line + 16 + ty], near = right[line + tx], far = right[line + 16 + tx];
+                F4 high = panels[line + ty], low = panels[line + 16 + ty];
+                F4 near = panels[line + Right + tx], far = panels[line + Right + 16 + tx];
                 r0 = r0.Add(high.X, near, far);
                 r1 = r1.Add(high.Y, near, far);
                 r2 = r2.Add(high.Z, near, far);
@@ -124,8 +125,8 @@ public static class DensePrograms
             if (step < steps)
             {
                 int other = place + (PanelF4 - panel) * 4;
-                Transpose(leftWords, other, x);
-                Transpose(rightWords, other, w);
+                Transpose(words, other, x);
+                Transpose(words, other + RightWords, w);
             }
             Group.Barrier();
         }
@@ -140,35 +141,34 @@ public static class DensePrograms
         panel[place + LineF4 * 12] = value.W;
     }
 
-    /// <summary>Bit i: whether the thread's i-th row is a record; padding must not count, its cosine is not zero.</summary>
-    static int RowsLeft(int records)
+    /// <summary>Hides the rows of a tile that are no records.</summary>
+    static Tile Hide(Tile t, int records)
     {
-        int first = Group.IdxX / 16 * 4;
-        int near = Limit(records - first, 4), far = Limit(records - first - 64, 4);
-        return ((1 << near) - 1) | (((1 << far) - 1) << 4);
+        int left = records - Group.IdxX / 16 * 4;
+        return new Tile
+        {
+            R0 = t.R0.If(left > 0), R1 = t.R1.If(left > 1), R2 = t.R2.If(left > 2), R3 = t.R3.If(left > 3),
+            R4 = t.R4.If(left > 64), R5 = t.R5.If(left > 65), R6 = t.R6.If(left > 66), R7 = t.R7.If(left > 67),
+        };
     }
 
-    static int Limit(int count, int most) => count < 0 ? 0 : count < most ? count : most;
-
-    static void AddTile(ArrayView<int> sums, Tile t, int rows)
+    static void AddTile(ArrayView<int> sums, Tile t)
     {
         int column = Group.IdxX % 16 * 4;
-        AddColumn(sums, column, rows, t.R0.A, t.R1.A, t.R2.A, t.R3.A, t.R4.A, t.R5.A, t.R6.A, t.R7.A);
-        AddColumn(sums, column + 1, rows, t.R0.B, t.R1.B, t.R2.B, t.R3.B, t.R4.B, t.R5.B, t.R6.B, t.R7.B);
-        AddColumn(sums, column + 2, rows, t.R0.C, t.R1.C, t.R2.C, t.R3.C, t.R4.C, t.R5.C, t.R6.C, t.R7.C);
-        AddColumn(sums, column + 3, rows, t.R0.D, t.R1.D, t.R2.D, t.R3.D, t.R4.D, t.R5.D, t.R6.D, t.R7.D);
-        AddColumn(sums, column + 64, rows, t.R0.E, t.R1.E, t.R2.E, t.R3.E, t.R4.E, t.R5.E, t.R6.E, t.R7.E);
-        AddColumn(sums, column + 65, rows, t.R0.F, t.R1.F, t.R2.F, t.R3.F, t.R4.F, t.R5.F, t.R6.F, t.R7.F);
-        AddColumn(sums, column + 66, rows, t.R0.G, t.R1.G, t.R2.G, t.R3.G, t.R4.G, t.R5.G, t.R6.G, t.R7.G);
-        AddColumn(sums, column + 67, rows, t.R0.H, t.R1.H, t.R2.H, t.R3.H, t.R4.H, t.R5.H, t.R6.H, t.R7.H);
+        AddColumn(sums, column, t.R0.A, t.R1.A, t.R2.A, t.R3.A, t.R4.A, t.R5.A, t.R6.A, t.R7.A);
+        AddColumn(sums, column + 1, t.R0.B, t.R1.B, t.R2.B, t.R3.B, t.R4.B, t.R5.B, t.R6.B, t.R7.B);
+        AddColumn(sums, column + 2, t.R0.C, t.R1.C, t.R2.C, t.R3.C, t.R4.C, t.R5.C, t.R6.C, t.R7.C);
+        AddColumn(sums, column + 3, t.R0.D, t.R1.D, t.R2.D, t.R3.D, t.R4.D, t.R5.D, t.R6.D, t.R7.D);
+        AddColumn(sums, column + 64, t.R0.E, t.R1.E, t.R2.E, t.R3.E, t.R4.E, t.R5.E, t.R6.E, t.R7.E);
+        AddColumn(sums, column + 65, t.R0.F, t.R1.F, t.R2.F, t.R3.F, t.R4.F, t.R5.F, t.R6.F, t.R7.F);
+        AddColumn(sums, column + 66, t.R0.G, t.R1.G, t.R2.G, t.R3.G, t.R4.G, t.R5.G, t.R6.G, t.R7.G);
+        AddColumn(sums, column + 67, t.R0.H, t.R1.H, t.R2.H, t.R3.H, t.R4.H, t.R5.H, t.R6.H, t.R7.H);
     }
 
     static void AddColumn(
-        ArrayView<int> sums, int column, int rows, float t0, float t1, float t2, float t3, float t4, float t5, float t6, float t7)
+        ArrayView<int> sums, int column, float t0, float t1, float t2, float t3, float t4, float t5, float t6, float t7)
     {
-        PairSum sum = new PairSum()
-            .Add(t0, (rows & 1) != 0).Add(t1, (rows & 2) != 0).Add(t2, (rows & 4) != 0).Add(t3, (rows & 8) != 0)
-            .Add(t4, (rows & 16) != 0).Add(t5, (rows & 32) != 0).Add(t6, (rows & 64) != 0).Add(t7, (rows & 128) != 0);
+        PairSum sum = new PairSum().Add(t0).Add(t1).Add(t2).Add(t3).Add(t4).Add(t5).Add(t6).Add(t7);
         Atomic.Add(ref sums[column], sum.Cos);
         Atomic.Add(ref sums[column + TileSize], sum.Sin);
     }

@@ -139,7 +139,7 @@ sealed class Device : IDisposable
     {
         if (!_programs.TryGetValue(program.Method, out Delegate? kernel))
         {
-            kernel = Guard(DeviceStep.Compile, () => _accelerator.LoadKernel(program));
+            kernel = Guard(DeviceStep.Compile, () => _accelerator.LoadKernel(program, DevicePrograms.SpecializationOf(program.Method)));
             _programs[program.Method] = kernel;
         }
         Guard(DeviceStep.Launch, () =>

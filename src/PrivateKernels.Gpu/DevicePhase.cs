@@ -12,6 +12,9 @@ public struct ScaledPair
 /// <summary>The recipe of <see cref="Phase"/> in the form that devices run.</summary>
 public static class DevicePhase
 {
+    /// <summary>A phase beyond every limit: its features are 0.</summary>
+    public const float None = 2097152f;
+
     const float Magic = 12582912f, LargestTurns = 1048576f, Unit = 1048575f;
     const float S1 = 6.28318548f, S3 = -41.3417473f, S5 = 81.6024399f, S7 = -75.742485f;
     const float C2 = -19.7392082f, C4 = 64.9391403f, C6 = -85.4231186f, C8 = 58.5612144f;
@@ -22,6 +25,10 @@ public static class DevicePhase
     /// </summary>
     public static ScaledPair Scaled(float turns)
     {
+        float size = Interop.IntAsFloat(Interop.FloatAsInt(turns) & 0x7FFFFFFFu);
+        bool valid = size <= LargestTurns;                      // false for NaN too
+        float unit = valid ? Unit : 0f;
+        turns = valid ? turns : 0f;                             // keeps infinities out of the polynomials
         float shifted = Fused.Fma(turns, 4f, Magic);            // nearest quarter turn, ties to even, in the low bits
         uint quarter = Interop.FloatAsInt(shifted);
         float rest = Fused.Fma(shifted - Magic, -0.25f, turns); // exact, |rest| <= 1/8
@@ -30,10 +37,10 @@ public static class DevicePhase
         float p = Fused.Fma(Fused.Fma(S7, z, S5), z, S3);
         float s = Fused.Fma(rest, S1, rest * z * p);
         bool swap = (quarter & 1) != 0;
-        bool valid = turns <= LargestTurns && turns >= -LargestTurns; // false for NaN too
-        float cos = WithSign((swap ? s : c) * Unit, quarter + 1);
-        float sin = WithSign((swap ? c : s) * Unit, quarter);
-        return new ScaledPair { Cos = valid ? cos : 0f, Sin = valid ? sin : 0f };
+        return new ScaledPair
+        {
+            Cos = WithSign((swap ? s : c) * unit, quarter + 1), Sin = WithSign((swap ? c : s) * unit, quarter),
+        };
     }
 
     /// <summary>Flips the sign if bit 1 of <paramref name="quarter"/> is set.</summary>

@@ -1,4 +1,5 @@
 using System.Reflection;
+using ILGPU.Runtime;
 
 namespace PrivateKernels.Gpu;
 
@@ -8,6 +9,11 @@ namespace PrivateKernels.Gpu;
 sealed record DeviceProgram(MethodInfo Method, bool IsTiled)
 {
     public string Name => Method.Name;
+
+    /// <summary>
+    /// Tiled programs must leave room for two groups per multiprocessor: without the promise ptxas takes 168 registers.
+    /// </summary>
+    public KernelSpecialization Specialization => IsTiled ? new(DensePrograms.Threads, 2) : default;
 
     public override string ToString() => Name;
 }
@@ -20,6 +26,9 @@ static class DevicePrograms
         [.. new[] { typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms) }.SelectMany(Of(false))
             .Concat(new[] { typeof(DensePrograms) }.SelectMany(Of(true)))
             .OrderBy(static program => program.Name, StringComparer.Ordinal)];
+
+    public static KernelSpecialization SpecializationOf(MethodInfo method) =>
+        All.Single(program => program.Method == method).Specialization;
 
     static Func<Type, IEnumerable<DeviceProgram>> Of(bool tiled) => type => type
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)

@@ -38,6 +38,8 @@ public sealed record DeviceDescription(
 /// <summary>Finds CUDA and OpenCL devices. No driver is no error: the list is then empty.</summary>
 public static class GpuDevices
 {
+    static readonly Lock Looking = new();
+
     /// <summary>
     /// All devices, CUDA first; a card that CUDA has is not listed again as an OpenCL device. OpenCL devices of type CPU
     /// are left out unless <paramref name="allowCpuOpenCl"/>: the SIMD engine is many times faster than they are.
@@ -69,8 +71,12 @@ public static class GpuDevices
     /// </summary>
     internal static Context CreateContext()
     {
-        Context context = Context.Create(static builder => builder.Cuda().OpenCL().Optimize(OptimizationLevel.O1));
-        Fused.Register(context);
-        return context;
+        // Drivers are looked for when a context is made; two threads that look at once can both find nothing.
+        lock (Looking)
+        {
+            Context context = Context.Create(static builder => builder.Cuda().OpenCL().Optimize(OptimizationLevel.O1));
+            Fused.Register(context);
+            return context;
+        }
     }
 }

@@ -71,6 +71,14 @@ public struct Row8
         A = Fused.Fma(x, left.X, A), B = Fused.Fma(x, left.Y, B), C = Fused.Fma(x, left.Z, C), D = Fused.Fma(x, left.W, D),
         E = Fused.Fma(x, right.X, E), F = Fused.Fma(x, right.Y, F), G = Fused.Fma(x, right.Z, G), H = Fused.Fma(x, right.W, H),
     };
+
+    /// <summary>The row if it is one of a record; padding gets phases without features, its cosine would not be zero.</summary>
+    public readonly Row8 If(bool isRecord) => new()
+    {
+        A = isRecord ? A : DevicePhase.None, B = isRecord ? B : DevicePhase.None, C = isRecord ? C : DevicePhase.None,
+        D = isRecord ? D : DevicePhase.None, E = isRecord ? E : DevicePhase.None, F = isRecord ? F : DevicePhase.None,
+        G = isRecord ? G : DevicePhase.None, H = isRecord ? H : DevicePhase.None,
+    };
 }
 
 /// <summary>A thread's 8 x 8 accumulators: rows 4 ty .. 4 ty + 3 and 64 higher, columns likewise with tx.</summary>
@@ -92,10 +100,10 @@ public struct PairSum
     public int Cos;
     public int Sin;
 
-    /// <summary>Adds the truncated features of a phase if <paramref name="counts"/>.</summary>
-    public readonly PairSum Add(float turns, bool counts)
+    /// <summary>Adds the truncated features of a phase.</summary>
+    public readonly PairSum Add(float turns)
     {
         ScaledPair pair = DevicePhase.Scaled(turns);
-        return new() { Cos = Cos + (counts ? (int)pair.Cos : 0), Sin = Sin + (counts ? (int)pair.Sin : 0) };
+        return new() { Cos = Cos + (int)pair.Cos, Sin = Sin + (int)pair.Sin };
     }
 }

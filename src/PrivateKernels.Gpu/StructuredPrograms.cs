@@ -64,14 +64,14 @@ public static class StructuredPrograms
             int record = first + (Group.IdxX >> (log - 3));
             bool counts = record < arguments.Records;
             Octet v = Rotate(arguments, values, record, signs);
-            a = a.Add(radii.A * v.A, counts);
-            b = b.Add(radii.B * v.B, counts);
-            c = c.Add(radii.C * v.C, counts);
-            d = d.Add(radii.D * v.D, counts);
-            e = e.Add(radii.E * v.E, counts);
-            f = f.Add(radii.F * v.F, counts);
-            g = g.Add(radii.G * v.G, counts);
-            h = h.Add(radii.H * v.H, counts);
+            a = a.Add(counts ? radii.A * v.A : DevicePhase.None);
+            b = b.Add(counts ? radii.B * v.B : DevicePhase.None);
+            c = c.Add(counts ? radii.C * v.C : DevicePhase.None);
+            d = d.Add(counts ? radii.D * v.D : DevicePhase.None);
+            e = e.Add(counts ? radii.E * v.E : DevicePhase.None);
+            f = f.Add(counts ? radii.F * v.F : DevicePhase.None);
+            g = g.Add(counts ? radii.G * v.G : DevicePhase.None);
+            h = h.Add(counts ? radii.H * v.H : DevicePhase.None);
             waiting += together;
             if (waiting + together > RecordsPerFlush || first + arguments.Slices * together >= arguments.Records)
             {

@@ -36,13 +36,7 @@ public struct DenseArguments
 /// </summary>
 public static class DensePrograms
 {
-    public const int TileSize = 128, Threads = 256;
-
-    // Eight coordinates of 128 rows, one coordinate per line; the four words between lines keep stores free of conflicts.
-    const int LineF4 = (TileSize + 4) / 4, PanelF4 = 8 * LineF4;
-
-    // Two panels of points, then two of frequencies.
-    const int Right = 2 * PanelF4, RightWords = 4 * Right;
+    public const int TileSize = TileProduct.Size, Threads = TileProduct.Threads;
 
     // 15 tiles of 128 records times 2^20 stay inside an int32.
     const int TilesPerFlush = 15;
@@ -53,7 +47,7 @@ public static class DensePrograms
     /// </summary>
     public static void AddDense(DenseArguments arguments)
     {
-        var panels = SharedMemory.Allocate<F4>(4 * PanelF4);
+        var panels = SharedMemory.Allocate<F4>(TileProduct.SharedF4);
         var sums = SharedMemory.Allocate<int>(2 * TileSize);
         int thread = Group.IdxX, slice = Grid.IdxX % arguments.Slices, column = Grid.IdxX / arguments.Slices * TileSize;
         sums[thread] = 0;
@@ -63,7 +57,7 @@ public static class DensePrograms
             int end = IntrinsicMath.Min(arguments.Records, start + TilesPerFlush * step);
             for (int row = start; row < end; row += step)
             {
-                Tile phases = Multiply(arguments, panels, row, column);
+                Tile phases = TileProduct.Of<ProductStep>(arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
                 if (arguments.Records - row < TileSize) phases = Hide(phases, arguments.Records - row);
                 AddTile(sums, phases);
             }
@@ -74,10 +68,10 @@ public static class DensePrograms
     /// <summary>Writes the features of all records, A cos and A sin in fp32. One group per (column tile, row tile).</summary>
     public static void WriteDense(DenseArguments arguments)
     {
-        var panels = SharedMemory.Allocate<F4>(4 * PanelF4);
+        var panels = SharedMemory.Allocate<F4>(TileProduct.SharedF4);
         int tiles = (arguments.Records + TileSize - 1) / TileSize;
         int row = Grid.IdxX % tiles * TileSize, column = Grid.IdxX / tiles * TileSize;
-        Tile phases = Multiply(arguments, panels, row, column);
+        Tile phases = TileProduct.Of<ProductStep>(arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
         int first = row + Group.IdxX / 16 * 4, from = column + Group.IdxX % 16 * 4;
         WriteRow(arguments, phases.R0, first, from);
         WriteRow(arguments, phases.R1, first + 1, from);
@@ -87,58 +81,6 @@ public static class DensePrograms
         WriteRow(arguments, phases.R5, first + 65, from);
         WriteRow(arguments, phases.R6, first + 66, from);
         WriteRow(arguments, phases.R7, first + 67, from);
-    }
-
-    static Tile Multiply(DenseArguments arguments, ArrayView<F4> panels, int row, int column)
-    {
-        int thread = Group.IdxX, ty = thread / 16, tx = thread % 16, half = thread % 2;
-        int source = (row + thread / 2) * arguments.Stride + half, target = (column + thread / 2) * arguments.Stride + half;
-        int steps = arguments.Stride / 2, place = half * 4 * LineF4 * 4 + thread / 2;
-        ArrayView<float> words = panels.Cast<float>();
-        F4 x = arguments.Points[source], w = arguments.Rows[target];
-        Transpose(words, place, x);
-        Transpose(words, place + RightWords, w);
-        Group.Barrier();
-        Row8 r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
-        for (int step = 1; step <= steps; step++)
-        {
-            if (step < steps)
-            {
-                x = arguments.Points[source + 2 * step];
-                w = arguments.Rows[target + 2 * step];
-            }
-            int panel = (step & 1) == 0 ? PanelF4 : 0;
-            for (int k = 0; k < 8; k++)
-            {
-                int line = panel + k * LineF4;
-                F4 high = panels[line + ty], low = panels[line + 16 + ty];
-                F4 near = panels[line + Right + tx], far = panels[line + Right + 16 + tx];
-                r0 = r0.Add(high.X, near, far);
-                r1 = r1.Add(high.Y, near, far);
-                r2 = r2.Add(high.Z, near, far);
-                r3 = r3.Add(high.W, near, far);
-                r4 = r4.Add(low.X, near, far);
-                r5 = r5.Add(low.Y, near, far);
-                r6 = r6.Add(low.Z, near, far);
-                r7 = r7.Add(low.W, near, far);
-            }
-            if (step < steps)
-            {
-                int other = place + (PanelF4 - panel) * 4;
-                Transpose(words, other, x);
-                Transpose(words, other + RightWords, w);
-            }
-            Group.Barrier();
-        }
-        return new Tile { R0 = r0, R1 = r1, R2 = r2, R3 = r3, R4 = r4, R5 = r5, R6 = r6, R7 = r7 };
-    }
-
-    static void Transpose(ArrayView<float> panel, int place, F4 value)
-    {
-        panel[place] = value.X;
-        panel[place + LineF4 * 4] = value.Y;
-        panel[place + LineF4 * 8] = value.Z;
-        panel[place + LineF4 * 12] = value.W;
     }
 
     /// <summary>Hides the rows of a tile that are no records.</summary>

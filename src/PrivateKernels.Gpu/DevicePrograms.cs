@@ -13,7 +13,7 @@ sealed record DeviceProgram(MethodInfo Method, bool IsTiled)
     /// <summary>
     /// Tiled programs must leave room for two groups per multiprocessor: without the promise ptxas takes 168 registers.
     /// </summary>
-    public KernelSpecialization Specialization => IsTiled ? new(DensePrograms.Threads, 2) : default;
+    public KernelSpecialization Specialization => IsTiled ? new(TileProduct.Threads, 2) : default;
 
     public override string ToString() => Name;
 }
@@ -21,16 +21,23 @@ sealed record DeviceProgram(MethodInfo Method, bool IsTiled)
 /// <summary>Every device program, so that tests can compile each of them for devices that are not there.</summary>
 static class DevicePrograms
 {
+    static readonly Type[] Tiled = [typeof(DensePrograms), typeof(ExactSumPrograms)];
+
+    static readonly Type[] Others =
+    [
+        typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
+        typeof(MomentPrograms), typeof(ProjectPrograms),
+    ];
+
     /// <summary>All programs in name order.</summary>
     public static IReadOnlyList<DeviceProgram> All { get; } =
-        [.. new[] { typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms) }.SelectMany(Of(false))
-            .Concat(new[] { typeof(DensePrograms) }.SelectMany(Of(true)))
+        [.. Tiled.SelectMany(static type => Of(type, true)).Concat(Others.SelectMany(static type => Of(type, false)))
             .OrderBy(static program => program.Name, StringComparer.Ordinal)];
 
     public static KernelSpecialization SpecializationOf(MethodInfo method) =>
         All.Single(program => program.Method == method).Specialization;
 
-    static Func<Type, IEnumerable<DeviceProgram>> Of(bool tiled) => type => type
+    static IEnumerable<DeviceProgram> Of(Type type, bool tiled) => type
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
         .Select(method => new DeviceProgram(method, tiled));
 }

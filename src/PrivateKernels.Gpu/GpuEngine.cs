@@ -40,26 +40,85 @@ public sealed class GpuEngine : IEngine
 
     public void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
+        Expect(points.Dimension == map.Dimension && cells.Length == 2 * map.Frequencies);
         if (!FourierLaunch.Supports(map))
         {
             _fallback.AddFourier(map, points, cells);
             return;
         }
         var sums = new long[cells.Length];
-        Run(points, device => new FourierTask(device, map, points.Count, sums), rest => _fallback.AddFourier(map, rest, sums));
+        Run(
+            points,
+            device => new FourierTask(device, map, points.Count, sums),
+            (_, rest) => _fallback.AddFourier(map, rest, sums));
         Add(sums, cells);
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
-        _fallback.ProjectFourier(map, queries, weights, columns, sums);
+    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    {
+        Expect(queries.Dimension == map.Dimension && weights.Length == 2L * map.Frequencies * columns);
+        Expect(sums.Length == (long)queries.Count * columns * map.Groups);
+        if (!FourierLaunch.Supports(map))
+        {
+            _fallback.ProjectFourier(map, queries, weights, columns, sums);
+            return;
+        }
+        double[] copy = weights.ToArray();
+        var answers = new double[sums.Length];
+        int perQuery = columns * map.Groups;
+        Run(
+            queries,
+            device => new ProjectTask(device, map, copy, columns, answers),
+            (first, rest) => _fallback.ProjectFourier(
+                map, rest, copy, columns, answers.AsSpan(first * perQuery, rest.Count * perQuery)));
+        answers.CopyTo(sums);
+    }
 
-    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
-        _fallback.AddSigns(map, points, counts, fractions);
+    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
+    {
+        Expect(points.Dimension == map.Dimension && fractions.Length == counts.Length);
+        Expect(counts.Length == map.Dimension * map.CellsPerCoordinate);
+        if (!SignTask.Supports(map))
+        {
+            _fallback.AddSigns(map, points, counts, fractions);
+            return;
+        }
+        var sums = new long[counts.Length + fractions.Length];
+        int half = counts.Length;
+        Run(
+            points,
+            device => new SignTask(device, map, points.Count, sums),
+            (_, rest) => _fallback.AddSigns(map, rest, sums.AsSpan(0, half), sums.AsSpan(half)));
+        Add(sums.AsSpan(0, half), counts);
+        Add(sums.AsSpan(half), fractions);
+    }
 
-    public void AddMoments(MomentMap map, Points points, Span<long> cells) => _fallback.AddMoments(map, points, cells);
+    public void AddMoments(MomentMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension + 2);
+        var sums = new long[cells.Length];
+        Run(
+            points,
+            device => new MomentTask(device, map, points.Count, sums),
+            (_, rest) => _fallback.AddMoments(map, rest, sums));
+        Add(sums, cells);
+    }
 
-    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-        _fallback.AddExactSums(function, points, queries, sums);
+    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
+    {
+        Expect(points.Dimension == queries.Dimension && sums.Length == queries.Count);
+        if (DeviceProfile.Of(function) is not { } profile || queries.Count == 0)
+        {
+            _fallback.AddExactSums(function, points, queries, sums);
+            return;
+        }
+        var result = new double[sums.Length];
+        Run(
+            points,
+            device => new ExactSumTask(device, profile, points.Count, queries, result),
+            (_, rest) => _fallback.AddExactSums(function, rest, queries, result));
+        for (int q = 0; q < result.Length; q++) sums[q] += result[q];
+    }
 
     public void Dispose()
     {
@@ -67,7 +126,7 @@ public sealed class GpuEngine : IEngine
     }
 
     /// <summary>Runs a job on the devices that are ready, then what they left over on the fallback.</summary>
-    void Run(Points points, Func<Device, DeviceTask> start, Action<Points> fallback)
+    void Run(Points points, Func<Device, DeviceTask> start, Action<int, Points> fallback)
     {
         if (points.Count == 0) return;
         DeviceWorker[] workers = [.. _workers.Where(static w => w.IsReady)];
@@ -86,7 +145,7 @@ public sealed class GpuEngine : IEngine
         {
             if (_options.IsForced)
                 throw new EngineFailedException($"the engine {Kind} was asked for and failed: {trouble?.Message ?? "no device is ready"}", trouble);
-            fallback(points.Slice(rest.First, rest.Count));
+            fallback(rest.First, points.Slice(rest.First, rest.Count));
         }
         foreach (JobShare share in shares) share.Dispose();
     }
@@ -95,9 +154,14 @@ public sealed class GpuEngine : IEngine
         Troubled?.Invoke(new(
             worker.Description.Name, trouble.Message, trouble.Trouble is DeviceTrouble.Overdue or DeviceTrouble.Program));
 
-    static void Add(long[] sums, Span<long> cells)
+    static void Expect(bool holds)
+    {
+        if (!holds) throw new ArgumentException("the lengths of points, cells or sums do not fit the map");
+    }
+
+    static void Add(Span<long> sums, Span<long> cells)
     {
         for (int i = 0; i < sums.Length; i++) cells[i] += sums[i];
-        Array.Clear(sums);
+        sums.Clear();
     }
 }

@@ -65,11 +65,10 @@ public struct Row8
     public float G;
     public float H;
 
-    /// <summary>Adds x times eight columns; one fma chain per accumulator.</summary>
-    public readonly Row8 Add(float x, F4 left, F4 right) => new()
+    public readonly Row8 Plus(Row8 other) => new()
     {
-        A = Fused.Fma(x, left.X, A), B = Fused.Fma(x, left.Y, B), C = Fused.Fma(x, left.Z, C), D = Fused.Fma(x, left.W, D),
-        E = Fused.Fma(x, right.X, E), F = Fused.Fma(x, right.Y, F), G = Fused.Fma(x, right.Z, G), H = Fused.Fma(x, right.W, H),
+        A = A + other.A, B = B + other.B, C = C + other.C, D = D + other.D,
+        E = E + other.E, F = F + other.F, G = G + other.G, H = H + other.H,
     };
 
     /// <summary>The row if it is one of a record; padding gets phases without features, its cosine would not be zero.</summary>

@@ -36,7 +36,14 @@ public sealed partial class CompileGateTests
         File.WriteAllText(source, ptx);
 
         string report = Compiled.Run(ptxas, "-v", $"-arch=sm_{architecture}", source, "-o", cubin);
-        string sass = Compiled.Run(cuobjdump, "-sass", cubin);
+        int fused = Ffma().Count(Compiled.Run(cuobjdump, "-sass", cubin));
+        int asked = Fma().Count(ptx);
+        if (fused != asked)
+        {
+            // Unrolled loops and integer divisions have more; then the count must not depend on the leave to contract.
+            Compiled.Run(ptxas, "-fmad=false", $"-arch=sm_{architecture}", source, "-o", cubin);
+            asked = Ffma().Count(Compiled.Run(cuobjdump, "-sass", cubin));
+        }
         Directory.Delete(Path.GetDirectoryName(source)!, recursive: true);
 
         TestContext.Current.TestOutputHelper?.WriteLine(report);
@@ -44,7 +51,7 @@ public sealed partial class CompileGateTests
         Assert.Contains("0 bytes stack frame", report, StringComparison.Ordinal);
         Assert.InRange(Number(report, @"Used (\d+) registers"), 1, LargestRegisters);
         Assert.InRange(Number(report, @"(\d+) bytes smem"), 0, LargestSharedBytes);
-        Assert.Equal(Fma().Count(ptx), Ffma().Count(sass));
+        Assert.Equal(asked, fused);
     }
 
     [Theory]

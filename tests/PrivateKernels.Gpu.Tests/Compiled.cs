@@ -12,12 +12,19 @@ namespace PrivateKernels.Tests;
 /// <summary>Compiles device programs for devices that are not there, and runs the tools that look at the result.</summary>
 static class Compiled
 {
+    // Compiling needs no device, so it looks for none.
+    static readonly Lazy<Context> DeviceFree = new(static () =>
+    {
+        Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
+        Fused.Register(context);
+        return context;
+    });
+
     /// <summary>PTX of a program.</summary>
     public static string Ptx(DeviceProgram program, CudaArchitecture architecture)
     {
-        using Context context = GpuDevices.CreateContext();
         using var backend = new PTXBackend(
-            context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);
+            DeviceFree.Value, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);
         return ((PTXCompiledKernel)backend.Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).PTXAssembly;
     }
@@ -25,11 +32,10 @@ static class Compiled
     /// <summary>OpenCL C of a program for a device without half precision and subgroups.</summary>
     public static string OpenCl(DeviceProgram program)
     {
-        using Context context = GpuDevices.CreateContext();
         var constructor = typeof(CLCapabilityContext).GetConstructors()[0];
         var capabilities = (CLCapabilityContext)constructor.Invoke(
             [.. constructor.GetParameters().Select(static p => (object)(p.Name is not ("float16" or "subGroups")))]);
-        using var backend = new CLBackend(context, capabilities, CLDeviceVendor.AMD, CLCVersion.CL20);
+        using var backend = new CLBackend(DeviceFree.Value, capabilities, CLDeviceVendor.AMD, CLCVersion.CL20);
         return ((CLCompiledKernel)backend.Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).Source;
     }

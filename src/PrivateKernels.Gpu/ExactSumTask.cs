@@ -1,0 +1,102 @@
+using ILGPU;
+
+namespace PrivateKernels.Gpu;
+
+/// <summary>Exact sums of a pair function over public points: fp32 values on the device, fp64 sums on the host.</summary>
+sealed class ExactSumTask : DeviceTask
+{
+    const int ChunksPerLaunch = 32, Launches = 16;
+
+    readonly Device _device;
+    readonly DeviceProfile _profile;
+    readonly ArrayView<F4> _queries;
+    readonly ArrayView<float> _partial;
+    readonly float[] _fetched;
+    readonly double[] _sums;
+    readonly Memory<double> _result;
+    readonly int _queryCount;
+    int _chunks;
+
+    /// <param name="device">Where it runs.</param>
+    /// <param name="profile">The function in the form that devices run.</param>
+    /// <param name="points">Points of the whole job.</param>
+    /// <param name="queries">Queries.</param>
+    /// <param name="result">[query] sums of the job.</param>
+    public ExactSumTask(Device device, DeviceProfile profile, int points, Points queries, Memory<double> result)
+    {
+        (_device, _profile, _result, _queryCount) = (device, profile, result, queries.Count);
+        Stride = Padded(queries.Dimension);
+        int rows = (_queryCount + TileProduct.Size - 1) / TileProduct.Size * TileProduct.Size;
+        var padded = new float[(long)rows * Stride];
+        for (int row = 0; row < _queryCount; row++) queries.Row(row).CopyTo(padded.AsSpan(row * Stride));
+        ArrayView<float> view = device.Buffer<float>("queries", padded.Length);
+        device.Upload<float>(view, padded);
+        _queries = view.Cast<F4>();
+        long launches = Math.Min(Launches, 1 + points / LargestBatch + (points % LargestBatch > 0 ? 1 : 0));
+        _partial = device.Buffer<float>("exact sums", launches * ChunksPerLaunch * _queryCount);
+        _fetched = new float[_partial.Length];
+        _sums = new double[_queryCount];
+    }
+
+    public override int Stride { get; }
+
+    public override int LargestBatch => ChunksPerLaunch * ExactSumPrograms.PointsPerChunk;
+
+    public override int SlotsPerCheckpoint => Launches;
+
+    public override void Launch(int slot, PointRange range)
+    {
+        Slot s = _device.Slots[slot];
+        int chunks = (range.Count + ExactSumPrograms.PointsPerChunk - 1) / ExactSumPrograms.PointsPerChunk;
+        var arguments = new ExactSumArguments
+        {
+            Points = s.Device.Cast<F4>(), Queries = _queries,
+            Sums = _partial.SubView((long)_chunks * _queryCount, (long)chunks * _queryCount), PointCount = range.Count,
+            QueryCount = _queryCount, Stride = Stride / 4, Profile = _profile.Arguments,
+        };
+        int columns = (_queryCount + TileProduct.Size - 1) / TileProduct.Size;
+        _device.Launch(s.Stream, _profile.Program, chunks * columns, TileProduct.Threads, arguments);
+        _chunks += chunks;
+    }
+
+    public override void Fetch()
+    {
+        int count = _chunks * _queryCount;
+        _device.Download<float>(_partial, _fetched.AsMemory(0, count));
+        Array.Clear(_sums);
+        for (int i = 0; i < count; i++) _sums[i % _queryCount] += _fetched[i];
+        _chunks = 0;
+    }
+
+    public override void Commit()
+    {
+        for (int q = 0; q < _queryCount; q++) _result.Span[q] += _sums[q];
+    }
+}
+
+/// <summary>A pair function as a device program with its parameters.</summary>
+sealed record DeviceProfile(Action<ExactSumArguments> Program, ProfileArguments Arguments)
+{
+    /// <summary>The device form of a function; null if there is none and the processor must do it.</summary>
+    public static DeviceProfile? Of(PairFunction function)
+    {
+        double h = function.Bandwidth, log2E = 1 / Math.Log(2);
+        return function switch
+        {
+            L1 => new(ExactSumPrograms.SumL1, default),
+            L2Squared => new(ExactSumPrograms.SumSquaredL2, default),
+            Gaussian => new(ExactSumPrograms.SumGaussian, Scale(log2E / (h * h))),
+            Laplacian => new(ExactSumPrograms.SumLaplacian, Scale(log2E / h)),
+            Exponential => new(ExactSumPrograms.SumMatern, Scale(1 / (h * h))),
+            Matern32 => new(ExactSumPrograms.SumMatern, Scale(3 / (h * h)) with { Linear = 1f }),
+            Matern52 => new(ExactSumPrograms.SumMatern, Scale(5 / (h * h)) with { Linear = 1f, Square = 1f / 3f }),
+            Cauchy => new(ExactSumPrograms.SumCauchy, Scale(1 / (h * h))),
+            InverseL1 => new(ExactSumPrograms.SumInverseL1, Scale(1 / h)),
+            InverseL2 => new(ExactSumPrograms.SumInverseL2, Scale(1 / (h * h))),
+            InverseMultiquadric => new(ExactSumPrograms.SumInverseMultiquadric, Scale(1 / (h * h))),
+            _ => null,
+        };
+    }
+
+    static ProfileArguments Scale(double scale) => new() { Scale = (float)scale };
+}

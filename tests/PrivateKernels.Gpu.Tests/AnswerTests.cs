@@ -1,0 +1,98 @@
+using PrivateKernels.Gpu;
+
+namespace PrivateKernels.Tests;
+
+/// <summary>Answers and exact sums: floating point, so within a stated tolerance of the processor's.</summary>
+public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, IDisposable
+{
+    readonly GpuEngine _engine = shared.Engine;
+    readonly SimdEngine _simd = new(1);
+
+    public static TheoryData<string> Functions => [.. Catalog.Functions.Select(static f => f.Name)];
+
+    public void Dispose() => _simd.Dispose();
+
+    [Theory]
+    [InlineData(true, 1, 1, 1)]
+    [InlineData(true, 70, 3, 4)]
+    [InlineData(false, 1, 1, 1)]
+    [InlineData(false, 140, 2, 5)]
+    public void Projections_agree_with_the_processor_to_rounding(bool structured, int queries, int columns, int groups)
+    {
+        var samples = new Samples((ulong)(queries + columns));
+        FourierMap map = structured ? samples.StructuredMap(40, 64, 4, groups) : samples.DenseMap(40, 300, groups);
+        Points y = samples.EdgePoints(queries, 40);
+        double[] weights = [.. Enumerable.Range(0, 2 * map.Frequencies * columns).Select(_ => (double)samples.Normal())];
+        double[] sums = new double[queries * columns * groups], same = new double[sums.Length];
+        _engine.ProjectFourier(map, y, weights, columns, sums);
+        _simd.ProjectFourier(map, y, weights, columns, same);
+        double scale = Math.Sqrt(map.Frequencies) * 1048575;
+        for (int i = 0; i < sums.Length; i++) Assert.InRange(Math.Abs(sums[i] - same[i]), 0, 1e-12 * scale);
+    }
+
+    [Fact]
+    public void An_answer_has_the_same_bits_alone_and_in_a_batch()
+    {
+        var samples = new Samples(21);
+        FourierMap map = samples.StructuredMap(40, 64, 4, 2);
+        Points y = samples.NormalPoints(1100, 40);
+        double[] weights = [.. Enumerable.Range(0, 2 * map.Frequencies).Select(_ => (double)samples.Normal())];
+        var batch = new double[2200];
+        var alone = new double[2];
+        _engine.ProjectFourier(map, y, weights, 1, batch);
+        foreach (int q in new[] { 0, 511, 1023, 1024, 1099 })
+        {
+            _engine.ProjectFourier(map, y.Slice(q, 1), weights, 1, alone);
+            Assert.Equal(alone, batch[(2 * q)..(2 * q + 2)]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Functions))]
+    public void Exact_sums_of_every_function_are_within_five_millionths(string name)
+    {
+        PairFunctionEntry entry = Catalog.Functions.Single(f => f.Name == name);
+        PairFunction function = Catalog.Create(name, entry.UsesBandwidth ? 4 : 0, entry.UsesExponent ? 1.5 : 0);
+        using var engine = new GpuEngine([Devices.UnderTest], _simd, new GpuOptions { IsForced = true });
+        foreach ((int points, int queries, int dimension) in new[] { (1, 1, 1), (131, 130, 9) })
+        {
+            var samples = new Samples(31);
+            Points x = samples.NormalPoints(points, dimension), y = samples.NormalPoints(queries, dimension);
+            var sums = new double[queries];
+            engine.AddExactSums(function, x, y, sums);
+            for (int q = 0; q < queries; q++)
+            {
+                double exact = Enumerable.Range(0, points).Sum(row => function.Evaluate(x.Row(row), y.Row(q)));
+                Assert.InRange(sums[q], exact * (1 - 5e-6), exact * (1 + 5e-6));
+            }
+        }
+    }
+
+    [Fact]
+    public void Exact_sums_over_many_points_lose_nothing_to_single_precision()
+    {
+        var samples = new Samples(32);
+        Points x = samples.NormalPoints(70_000, 1), y = samples.NormalPoints(2, 1);
+        var gaussian = new Gaussian(2);
+        var sums = new double[2];
+        _engine.AddExactSums(gaussian, x, y, sums);
+        for (int q = 0; q < 2; q++)
+        {
+            double exact = Enumerable.Range(0, x.Count).Sum(row => gaussian.Evaluate(x.Row(row), y.Row(q)));
+            Assert.InRange(sums[q], exact * (1 - 5e-6), exact * (1 + 5e-6));
+        }
+    }
+
+    [Fact]
+    public void Square_root_and_reciprocal_are_those_of_IEEE_for_every_exponent()
+    {
+        var samples = new Samples(33);
+        for (int i = 0; i < 200_000; i++)
+        {
+            float x = MathF.ScaleB(1f + (float)samples.Uniform(), i % 119 - 60);
+            Assert.Equal(MathF.Sqrt(x), DeviceMath.Sqrt(x));
+            Assert.Equal(1f / x, DeviceMath.Reciprocal(x));
+        }
+        Assert.Equal(1f / MathF.BitDecrement(2f), DeviceMath.Reciprocal(MathF.BitDecrement(2f)));
+    }
+}

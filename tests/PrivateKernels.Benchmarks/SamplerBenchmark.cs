@@ -4,7 +4,8 @@ using System.Security.Cryptography;
 
 namespace PrivateKernels.Benchmarks;
 
-/// <summary>Noise samples per second: one thread by scale, then all cores; the entropy source alone for comparison.</summary>
+/// <summary>Noise samples per second: one thread by scale, then all cores; the entropy source alone for comparison; then
+/// the time that prices take.</summary>
 static class SamplerBenchmark
 {
     const int Cells = 1 << 21;
@@ -22,7 +23,13 @@ static class SamplerBenchmark
         Report("discrete Laplace, 1e6", new DiscreteLaplace(new(1_000_000, 1)).Sampler);
         var words = new byte[Cells * 16];
         Console.WriteLine($"two words of OS entropy, 1 thread: {Rate(() => RandomNumberGenerator.Fill(words)):F1}");
-        Console.WriteLine($"a new measurement's table: {Seconds(() => _ = Normal(20).Sampler) * 1e6:F0} microseconds");
+        Console.WriteLine("microseconds of exact arithmetic:");
+        Time("a measurement's table of products", () => _ = Normal(20).Sampler);
+        Time("units of (1, 1e-6)", () => Units.OfLoss(new(1, 1e-6)));
+        Time("units of (0.01, 1e-15)", () => Units.OfLoss(new(0.01, 1e-15)));
+        Time("price of pure epsilon 1 in a Gaussian account", () => Units.OfPureInGaussian(1L << 40));
+        Time("epsilon shown at 1e-6", () => Accountant.EpsilonAtMost(61604497218, 1e-6));
+        Time("fp64 mu of (1, 1e-6)", () => GaussianDp.Mu(1, 1e-6));
     }
 
     static RoundedNormal Normal(int power) => new((long)(BigInteger.One << (power + RoundedNormal.FractionBits)));
@@ -37,6 +44,8 @@ static class SamplerBenchmark
         Console.WriteLine($"{name}, 1: {Rate(() => sampler.AddTo(cells, bits)):F1}");
         Console.WriteLine($"{name}, {Environment.ProcessorCount}: {Rate(() => sampler.AddTo(cells)):F1}");
     }
+
+    static void Time(string name, Action run) => Console.WriteLine($"{name}: {Seconds(run) * 1e6:F0}");
 
     static double Rate(Action fill) => Cells / Seconds(fill) / 1e6;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 
 namespace PrivateKernels;
@@ -5,6 +6,8 @@ namespace PrivateKernels;
 /// <summary>Mills ratio of the standard normal law, R(x) = P(N > x) / phi(x), enclosed in integers.</summary>
 static class NormalTail
 {
+    static readonly ConcurrentDictionary<int, Enclosure> RootsTwoPi = new();
+
     /// <summary>R(x); narrow for x above -2 or so.</summary>
     public static Enclosure Mills(Enclosure x) =>
         x.Low >= BigInteger.One << (x.Bits + 2)
@@ -12,7 +15,8 @@ static class NormalTail
             : (RootTwoPi(x.Bits) / 2 * Enclosure.Exp(x * x / 2)) - Series(x);
 
     /// <summary>sqrt(2 pi), which is 1/phi(0).</summary>
-    public static Enclosure RootTwoPi(int bits) => Enclosure.Sqrt(Enclosure.Pi(bits) * 2);
+    public static Enclosure RootTwoPi(int bits) =>
+        RootsTwoPi.GetOrAdd(bits, static bits => Enclosure.Sqrt(Enclosure.Pi(bits) * 2));
 
     /// <summary>
     /// R = 1/(x + 1/(x + 2/(x + 3/(x + ...)))). Guarantee: every tail k/(x + ...) lies in [0, k/x], so starting from that

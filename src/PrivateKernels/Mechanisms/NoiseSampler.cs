@@ -45,9 +45,10 @@ sealed class NoiseSampler
             if (!_ziggurat.IsInside(layer, u) && !_ziggurat.Resolve(layer, u, bits, out point)) continue;
             if (point is not null || !TryRound(layer, u, out long magnitude))
                 magnitude = (point ?? new(0, _ziggurat.Width(layer), new(u, bits))).Round(_scale, _toNearest);
-            bool negative = (long)choice < 0;
-            if (negative && magnitude == 0 && !_toNearest) continue;
-            return negative ? -magnitude : magnitude;
+            long sign = (long)choice >> 63;
+            if (magnitude == 0 && !_toNearest && sign < 0) continue;
+            // Negated without a branch, which would be mispredicted every other time.
+            return (magnitude ^ sign) - sign;
         }
     }
 

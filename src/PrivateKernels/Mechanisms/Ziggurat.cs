@@ -18,8 +18,9 @@ namespace PrivateKernels;
 /// X_i the graph is below layer i; the top Y_256 is at least 1 = f(0); f(r) is at most Y_1, and f falls by more than half
 /// over each column, since t(r + (j+1)c) - t(r + jc) is at least rc (normal, 2.3) or c (exponential, 1.3), above ln 2.
 /// x and y are reals with lazily drawn digits. A point is taken or refused only when its known digits decide it for all
-/// ways to go on: inside the inner part (proved below f by the constructor), or by an fp64 comparison with a margin of
-/// 2^-34 against an error below 2^-40 (<see cref="InverseOfDensity"/>), or by enclosures with as many digits as it takes.
+/// ways to go on: inside the inner part (proved below f by the constructor), or by an fp64 comparison of y e^t(x) and 1
+/// with a margin of 2^-34 against an error below 2^-42 (<see cref="InverseOfDensity"/>: + * / only, IEEE 754 on every
+/// machine), or by enclosures with as many digits as it takes.
 /// So the digits of x not drawn yet stay uniform, and the law is exact for ideal bits.
 /// </para>
 /// </remarks>
@@ -147,9 +148,9 @@ sealed class Ziggurat
     static double ToDouble(BigInteger y) => (double)(y >> (TableBits - 64)) * TwoToMinus64;
 
     /// <summary>
-    /// e^t for t in [0, 8]: ten terms of the series at t/64 in Horner's form and six squarings. Every number is positive,
-    /// so each operation adds at most 2^-53 to the relative error: below 2^-46 in all, 2^-58 of it for the terms left out
-    /// (times 64); t itself is known to 2^-48 and y to 2^-50 relative.
+    /// e^t for t in [0, 8]: ten terms of the series at z = t/64 in Horner's form, then six squarings. All numbers are
+    /// positive, so errors only add up: below 2^-51 for the sum (an addition and a small term each), 2^-58 for the terms
+    /// left out, times 64 by the squarings, is below 2^-44. With t known to 2^-47 and y to 2^-50, y e^t is known to 2^-42.
     /// </summary>
     static double InverseOfDensity(double t)
     {

@@ -25,7 +25,8 @@ public static class Accountant
         Rational exactDelta = Rational.OfDecimal(delta);
         double mu = Math.Sqrt(Math.ScaleB((double)units, -Units.FractionBits));
         double epsilon = GaussianDp.Epsilon(delta, mu);
-        for (double step = Math.Max(Math.BitIncrement(epsilon) - epsilon, 1e-16 * mu); ; step *= 4)
+        // fp64 is right to a few units in its last places: seldom more than a second step.
+        for (double step = Math.Max(8 * (Math.BitIncrement(epsilon) - epsilon), 1e-15 * mu); ; step *= 4)
         {
             if (GaussianCurve.Covers(units, Rational.OfDecimal(epsilon), exactDelta)) return epsilon;
             epsilon += step;

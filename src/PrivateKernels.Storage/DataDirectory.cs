@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>
@@ -5,32 +8,215 @@ namespace PrivateKernels.Storage;
 /// </summary>
 public sealed class DataDirectory : IDisposable
 {
+    readonly string _path;
+    readonly FileStream _lock;
+    readonly Witness _witness;
+    readonly SqliteSession _database;
+    readonly ConcurrentBag<SqliteSession> _readers = [];
+    IReadOnlyList<Build> _interrupted = [];
+
+    DataDirectory(string path, StorageOptions options, FileStream lockFile, SqliteSession database, Witness witness, LedgerIdentity identity)
+    {
+        (_path, Options, _lock, _database, _witness) = (path, options, lockFile, database, witness);
+        Writer = new(database, witness, identity.Head, options);
+        Ledger = new(this, identity.MacKey);
+        Datasets = new(this);
+        Releases = new(this);
+        Operations = new(this);
+    }
+
+    public DatasetStore Datasets { get; }
+
+    public Ledger Ledger { get; }
+
+    public ReleaseStore Releases { get; }
+
+    public OperationStore Operations { get; }
+
+    internal StorageOptions Options { get; }
+
+    internal LedgerWriter Writer { get; }
+
     /// <summary>
     /// Takes the lock, opens and verifies the ledger against itself, its witness and its releases, and finishes what a
     /// crash left undone. Throws <see cref="StorageException"/> with DIRECTORY_LOCKED, LEDGER_BEHIND or LEDGER_CORRUPT.
     /// </summary>
-    public static DataDirectory Open(string path, StorageOptions options) => throw new NotSupportedException();
-
-    public DatasetStore Datasets => throw new NotSupportedException();
-
-    public Ledger Ledger => throw new NotSupportedException();
-
-    public ReleaseStore Releases => throw new NotSupportedException();
-
-    public OperationStore Operations => throw new NotSupportedException();
+    public static DataDirectory Open(string path, StorageOptions options)
+    {
+        path = Path.GetFullPath(path);
+        Disk.CreateDirectory(path);
+        if (new DriveInfo(path).DriveType == DriveType.Network)
+            throw new InvalidFieldException("data.directory", path, "must be on a local disk, not on a network file system");
+        foreach (string part in (ReadOnlySpan<string>)["datasets", "releases", "pending"])
+            Disk.CreateDirectory(Path.Combine(path, part));
+        FileStream lockFile = TakeLock(path);
+        SqliteSession? database = null;
+        Witness? witness = null;
+        try
+        {
+            bool isNew = !File.Exists(Path.Combine(path, "pk.db"));
+            witness = new Witness(options.WitnessPath ?? Path.Combine(path, "witness"));
+            database = new SqliteSession(Path.Combine(path, "pk.db"), writes: true);
+            if (isNew) Disk.SyncDirectory(path);
+            LedgerIdentity identity = LedgerCheck.Open(database, witness, options.Clock);
+            var directory = new DataDirectory(path, options, lockFile, database, witness, identity);
+            directory._interrupted = new Recovery(directory).Run();
+            return directory;
+        }
+        catch (Exception e)
+        {
+            database?.Dispose();
+            witness?.Dispose();
+            lockFile.Dispose();
+            if (e is Microsoft.Data.Sqlite.SqliteException or InvalidDataException)
+                throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
+            throw;
+        }
+    }
 
     /// <summary>
     /// Builds that a crash or a shutdown interrupted, each with its next attempt. Empty when asked again: there is one
     /// right to build for each.
     /// </summary>
-    public IReadOnlyList<Build> TakeInterruptedBuilds() => throw new NotSupportedException();
+    public IReadOnlyList<Build> TakeInterruptedBuilds() => Interlocked.Exchange(ref _interrupted, []);
 
     /// <summary>Whether the writer has turned within <paramref name="time"/>: a live process.</summary>
-    public bool IsTurning(TimeSpan time) => throw new NotSupportedException();
+    public bool IsTurning(TimeSpan time) => Writer.IsTurning(time);
 
     /// <summary>Discards expired uploads, request ids and ended operations. To be called every hour or so.</summary>
-    public Task ExpireAsync() => throw new NotSupportedException();
+    public async Task ExpireAsync()
+    {
+        await Datasets.ExpireUploadsAsync().ConfigureAwait(false);
+        await Writer.SubmitAsync("expire", t =>
+        {
+            t.Database.Execute("DELETE FROM operations WHERE ended_s < $1", t.Time - Options.OperationRetention);
+            return t.Database.Execute("DELETE FROM idempotency WHERE at_s < $1", t.Time - Options.RequestIdRetention);
+        }).ConfigureAwait(false);
+    }
 
     /// <summary>Waits for the writer, checkpoints the write-ahead log, and gives the lock back.</summary>
-    public void Dispose() => throw new NotSupportedException();
+    public void Dispose()
+    {
+        Writer.Dispose();
+        Datasets.CloseUploads();
+        while (_readers.TryTake(out SqliteSession? reader)) reader.Dispose();
+        Failpoint.Hit("checkpoint.during");
+        if (!Writer.HasFailed) _database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
+        _database.Dispose();
+        _witness.Dispose();
+        _lock.Dispose();
+    }
+
+    internal string DatasetPath(string uid) => Path.Combine(_path, "datasets", uid);
+
+    internal string DatasetsPath => Path.Combine(_path, "datasets");
+
+    internal string ReleasesPath => Path.Combine(_path, "releases");
+
+    internal string PendingDirectory => Path.Combine(_path, "pending");
+
+    internal string PendingPath(ReadOnlyMemory<byte> reservationId, int attempt) =>
+        Path.Combine(PendingDirectory, $"{Convert.ToHexStringLower(reservationId.Span)}.{attempt}");
+
+    internal string ReleasePath(string uid) => Path.Combine(ReleasesPath, $"{uid}.pkr");
+
+    /// <summary>Runs a query on a connection of its own; it sees what is committed.</summary>
+    internal T Read<T>(Func<SqliteSession, T> query)
+    {
+        if (Writer.HasFailed) throw new StorageException(Reasons.LedgerNotServing, "The ledger does not serve.");
+        if (!_readers.TryTake(out SqliteSession? session)) session = new(Path.Combine(_path, "pk.db"), writes: false);
+        try
+        {
+            return query(session);
+        }
+        finally
+        {
+            _readers.Add(session);
+        }
+    }
+
+    /// <summary>Runs a step that must not fail half-way: an I/O error in it ends the process.</summary>
+    internal void Durably(string name, Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Writer.Fail(74, $"A durable step failed: {name}.", e);
+        }
+    }
+
+    /// <summary>Makes the file of a posted release readable under its name. May be repeated.</summary>
+    internal void Publish(ReadOnlyMemory<byte> reservationId, int attempt, string releaseUid)
+    {
+        Failpoint.Hit("post.before_rename");
+        File.Move(PendingPath(reservationId, attempt), ReleasePath(releaseUid), overwrite: true);
+        Failpoint.Hit("post.before_dirsync");
+        Disk.SyncDirectory(ReleasesPath);
+        Disk.SyncDirectory(PendingDirectory);
+        Failpoint.Hit("post.after_rename");
+    }
+
+    /// <summary>The file of a posted release, also in the moment before it has its name; null if there is none.</summary>
+    internal FileStream? OpenPosted(ReleaseRow release)
+    {
+        ReservationRow reservation = Read(d => ReservationTable.GetByRelease(d, release.Uid));
+        foreach (string path in (string[])
+            [ReleasePath(release.Uid), PendingPath(reservation.Id, reservation.Attempt), ReleasePath(release.Uid)])
+            try
+            {
+                return Disk.Open(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            }
+            catch (FileNotFoundException)
+            {
+            }
+        return null;
+    }
+
+    internal Build NewBuild(ReservationRow reservation, ReadOnlyMemory<byte> fingerprint) => Read(d =>
+    {
+        ReleaseRow release = ReleaseTable.GetByReservation(d, reservation.Id);
+        DatasetRow dataset = DatasetTable.GetByUid(d, release.DatasetUid).Row;
+        OperationRow operation = ReleaseTable.FindOperation(d, release.OperationUid)
+            ?? throw new StorageException(Reasons.LedgerCorrupt, "A build has no operation.");
+        return new Build(this, reservation, release, dataset, operation, fingerprint);
+    });
+
+    internal IEnumerable<Records> ReadRows(DatasetRow dataset, IReadOnlyList<SegmentRow> segments, Action<long> addRows) =>
+        SegmentReader.Read(DatasetPath(dataset.Uid), segments, RowShape.Of(dataset.Definition), addRows);
+
+    /// <summary>Deletes the rows of a dataset and the files of releases. May be repeated.</summary>
+    internal void DeleteFiles(string datasetUid, IEnumerable<ReleaseRow> releases)
+    {
+        if (Directory.Exists(DatasetPath(datasetUid))) Directory.Delete(DatasetPath(datasetUid), recursive: true);
+        foreach (ReleaseRow release in releases) File.Delete(ReleasePath(release.Uid));
+        Disk.SyncDirectory(DatasetsPath);
+        Disk.SyncDirectory(ReleasesPath);
+    }
+
+    internal static void CheckLimit(string limit, long present, long most)
+    {
+        if (present >= most)
+            throw new StorageException(
+                Reasons.LimitExceeded, $"The limit on {limit} is reached.",
+                new Dictionary<string, string>
+                {
+                    ["limit"] = limit,
+                    ["value"] = most.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                });
+    }
+
+    static FileStream TakeLock(string path)
+    {
+        try
+        {
+            return Disk.Open(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new StorageException(Reasons.DirectoryLocked, "Another process has the data directory open.", null, e);
+        }
+    }
 }

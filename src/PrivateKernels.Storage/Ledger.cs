@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using Microsoft.Data.Sqlite;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>
@@ -9,34 +12,135 @@ namespace PrivateKernels.Storage;
 /// </remarks>
 public sealed class Ledger
 {
-    /// <summary>Holds the price and gives the right to build. BUDGET_EXHAUSTED if it is above what remains.</summary>
-    public Task<Reservation> ReserveAsync(ReserveRequest request) => throw new NotSupportedException();
+    readonly DataDirectory _directory;
+    readonly byte[] _macKey;
+
+    internal Ledger(DataDirectory directory, byte[] macKey) => (_directory, _macKey) = (directory, macKey);
+
+    /// <summary>Last entry that is durable and witnessed.</summary>
+    public LedgerPosition Head => _directory.Writer.Head;
+
+    /// <summary>
+    /// Holds the price and gives the right to build. A repeated request gets the same release and operation, and no
+    /// second right. BUDGET_EXHAUSTED if the price is above what remains; BUDGET_KIND_MISMATCH, RELEASE_EXISTS,
+    /// REQUEST_ID_REUSED, DATASET_DELETED.
+    /// </summary>
+    public async Task<Reservation> ReserveAsync(ReserveRequest request)
+    {
+        ResourceId.Check("release_id", request.ReleaseId);
+        if (request.Cost.Units < 1) throw new InvalidFieldException("cost.units", request.Cost.Units, "must be at least 1");
+        (ReservationRow reservation, bool isNew, Reservation result) = await _directory.Writer.SubmitAsync(
+            "reserve", t => Reserve(t, request), request.Call.ValidateOnly).ConfigureAwait(false);
+        return isNew && !request.Call.ValidateOnly
+            ? result with { Build = _directory.NewBuild(reservation, request.Fingerprint) }
+            : result;
+    }
 
     /// <summary>Turns the hold into a spend and makes the saved release READY.</summary>
-    public Task<ReleaseRow> PostAsync(Build build, SavedRelease saved) => throw new NotSupportedException();
+    public async Task<ReleaseRow> PostAsync(Build build, SavedRelease saved)
+    {
+        ReleaseRow release = await _directory.Writer.SubmitAsync(
+            "post", t => ReservationTable.Post(t, build.ReservationId, build.Attempt, saved)).ConfigureAwait(false);
+        _directory.Durably("post", () => _directory.Publish(build.ReservationId, build.Attempt, release.Uid));
+        return release;
+    }
 
     /// <summary>
     /// Returns the hold of a build that has not entered RELEASING; its release becomes FAILED with this error.
     /// Throws <see cref="InvalidOperationException"/> once noise may exist.
     /// </summary>
-    public Task VoidAsync(Build build, string errorReason, string errorMessage) => throw new NotSupportedException();
+    public async Task VoidAsync(Build build, string errorReason, string errorMessage)
+    {
+        if (!build.TryCancel()) throw new InvalidOperationException("noise may have been drawn: the hold is not returned");
+        await _directory.Writer.SubmitAsync(
+            "void", t => ReservationTable.Void(t, build.ReservationId, build.Attempt, errorReason, errorMessage)).ConfigureAwait(false);
+    }
 
     /// <summary>
     /// The next attempt of a build that failed after RELEASING in this process: what it drew is deleted unread, and the
-    /// old receipt can no longer post.
+    /// old attempt can no longer post.
     /// </summary>
-    public Task<Build> RestartAsync(Build build) => throw new NotSupportedException();
-
-    /// <summary>Last entry.</summary>
-    public LedgerPosition Head => throw new NotSupportedException();
+    public async Task<Build> RestartAsync(Build build)
+    {
+        _directory.Durably("restart", () => Disk.Delete(_directory.PendingPath(build.ReservationId, build.Attempt)));
+        ReservationRow reservation = await _directory.Writer.SubmitAsync(
+            "claim", t => ReservationTable.Claim(t, build.ReservationId, build.Attempt)).ConfigureAwait(false);
+        return _directory.NewBuild(reservation, build.Receipt.Fingerprint);
+    }
 
     /// <summary>Entries after a sequence number, oldest first; of the account of one dataset, or of all if null.</summary>
-    public IReadOnlyList<LedgerRow> ListEntries(string? datasetId, long afterSequence, int count) =>
-        throw new NotSupportedException();
+    public IReadOnlyList<LedgerRow> ListEntries(string? datasetId, long afterSequence, int count) => _directory.Read(d =>
+    {
+        long? account = datasetId is null ? null : DatasetTable.Get(d, datasetId).AccountId ?? 0;
+        // Entries beyond the witnessed head were not acknowledged yet.
+        return LedgerEntries.Read(d, Head.LedgerId, account, afterSequence, Head.Sequence, count);
+    });
 
     /// <summary>Signs a position as it leaves the server.</summary>
-    public LedgerCertificate Certify(LedgerPosition position) => throw new NotSupportedException();
+    public LedgerCertificate Certify(LedgerPosition position) => new(position, HashChain.Mac(_macKey, position));
 
     /// <summary>Whether this ledger signed it.</summary>
-    public bool IsGenuine(LedgerCertificate certificate) => throw new NotSupportedException();
+    public bool IsGenuine(LedgerCertificate certificate) =>
+        CryptographicOperations.FixedTimeEquals(certificate.Mac.Span, HashChain.Mac(_macKey, certificate.Position));
+
+    (ReservationRow, bool IsNew, Reservation) Reserve(Transaction t, ReserveRequest request)
+    {
+        SqliteSession database = t.Database;
+        if (ReservationTable.FindByRequest(database, request.Call.Parent, request.Call.RequestId) is { } earlier)
+            return earlier.RequestHash.Span.SequenceEqual(request.Call.RequestHash.Span)
+                ? (earlier, false, Result(database, earlier))
+                : throw Transaction.Reused();
+        StoredDataset dataset = DatasetTable.GetActive(database, request.DatasetId);
+        if (dataset.AccountId is not { } accountId)
+            throw AccountTable.Mismatch("population", "the dataset is not private and has no account");
+        AccountRow account = AccountTable.Get(database, accountId).Row;
+        if (account.Unit != request.Cost.Unit)
+            throw new StorageException(
+                Reasons.BudgetKindMismatch, "The account does not count in the unit of this price; use another mechanism.",
+                new Dictionary<string, string> { ["allowed"] = account.Unit == CostUnit.Epsilon ? "laplace" : "gaussian,laplace" });
+        if (ReleaseTable.FindByName(database, request.DatasetId, request.ReleaseId) is { State: not ReleaseState.Failed } taken)
+            throw new StorageException(
+                Reasons.ReleaseExists, "The release exists or existed; its name is not free again.",
+                new Dictionary<string, string> { ["resource"] = taken.Name });
+        DataDirectory.CheckLimit(
+            "releases", database.Number("SELECT COUNT(*) FROM releases WHERE dataset_uid = $1", dataset.Row.Uid),
+            _directory.Options.MaxReleasesPerDataset);
+        ReservationRow reservation = ReservationTable.Reserve(t, request, dataset, accountId);
+        return (reservation, true, Result(database, reservation));
+    }
+
+    static Reservation Result(SqliteSession database, ReservationRow reservation)
+    {
+        ReleaseRow release = ReleaseTable.GetByReservation(database, reservation.Id);
+        OperationRow operation = ReleaseTable.FindOperation(database, release.OperationUid)
+            ?? new(release.OperationUid, release.DatasetId, release.Name, "", release.CreateTime, release.CreateTime, "", "");
+        return new(release, operation, AccountTable.Get(database, reservation.AccountId).Row, null);
+    }
+}
+
+/// <summary>Entries of the ledger as the database has them.</summary>
+static class LedgerEntries
+{
+    internal static List<LedgerRow> Read(
+        SqliteSession database, ReadOnlyMemory<byte> ledgerId, long? accountId, long after, long last, int count) =>
+        database.Query(
+            """
+            SELECT seq, epoch, account_id, kind, units, at_s, body, previous_hash, hash FROM ledger
+              WHERE seq > $1 AND seq <= $2 AND ($3 IS NULL OR account_id = $3) ORDER BY seq LIMIT $4
+            """,
+            r => Row(r, ledgerId), after, last, accountId, count);
+
+    static LedgerRow Row(SqliteDataReader r, ReadOnlyMemory<byte> ledgerId)
+    {
+        var (body, previous, hash) = ((byte[])r[6], (byte[])r[7], (byte[])r[8]);
+        var kind = (LedgerEntryKind)r.GetInt64(3);
+        byte[] canonical = HashChain.Canonical(
+            ledgerId.Span, r.GetInt64(1), r.GetInt64(0), r.GetInt64(2), kind, r.GetInt64(4), r.GetInt64(5), body, previous);
+        return new(
+            new(ledgerId, r.GetInt64(1), r.GetInt64(0), hash), previous, kind, r.GetInt64(4),
+            DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(5)), LedgerEntryBody.FromBytes(body), canonical)
+        {
+            AccountId = r.GetInt64(2),
+        };
+    }
 }

@@ -1,3 +1,5 @@
+using Google.Protobuf;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>What an entry says beyond its kind and amount. Unset fields are empty or 0.</summary>
@@ -61,4 +63,149 @@ public sealed record LedgerEntryBody
 
     /// <summary>LIMIT: the owner's text.</summary>
     public string Reason { get; init; } = "";
+
+    /// <summary>A protobuf message of the fields in order, unset ones left out: the same body always gives the same bytes.</summary>
+    internal byte[] ToBytes()
+    {
+        using var writer = new BodyWriter();
+        writer.Write(1, Population);
+        writer.Write(2, Dataset);
+        writer.Write(3, DatasetUid);
+        writer.Write(4, Release);
+        writer.Write(5, ReleaseUid);
+        writer.Write(6, ReservationId);
+        writer.Write(7, RequestId);
+        writer.Write(8, RequestHash);
+        writer.Write(9, SnapshotDigest);
+        writer.Write(10, Fingerprint);
+        writer.Write(11, (long)Mechanism);
+        writer.Write(12, NoiseScale);
+        writer.Write(13, Sensitivity);
+        writer.Write(14, (long)Unit);
+        writer.Write(15, (long)Adjacency);
+        writer.Write(16, DisplayDelta);
+        writer.Write(17, LimitUnits);
+        writer.Write(18, SpentUnits);
+        writer.Write(19, ReservedUnits);
+        writer.Write(20, ReleaseSha256);
+        writer.Write(21, DefinitionSha256);
+        writer.Write(22, Reason);
+        return writer.ToBytes();
+    }
+
+    /// <summary>Reads <see cref="ToBytes"/> back; throws <see cref="InvalidDataException"/> on other bytes.</summary>
+    internal static LedgerEntryBody FromBytes(byte[] bytes)
+    {
+        var reader = new BodyFields(bytes);
+        return new()
+        {
+            Population = reader.Text(1),
+            Dataset = reader.Text(2),
+            DatasetUid = reader.Text(3),
+            Release = reader.Text(4),
+            ReleaseUid = reader.Text(5),
+            ReservationId = reader.Bytes(6),
+            RequestId = reader.Text(7),
+            RequestHash = reader.Bytes(8),
+            SnapshotDigest = reader.Bytes(9),
+            Fingerprint = reader.Bytes(10),
+            Mechanism = (MechanismKind)reader.Int64(11),
+            NoiseScale = reader.Double(12),
+            Sensitivity = reader.Double(13),
+            Unit = (CostUnit)reader.Int64(14),
+            Adjacency = (Adjacency)reader.Int64(15),
+            DisplayDelta = reader.Double(16),
+            LimitUnits = reader.Int64(17),
+            SpentUnits = reader.Int64(18),
+            ReservedUnits = reader.Int64(19),
+            ReleaseSha256 = reader.Bytes(20),
+            DefinitionSha256 = reader.Bytes(21),
+            Reason = reader.Text(22),
+        };
+    }
+}
+
+/// <summary>Writes protobuf fields in the order of the calls; zeros and empty values are left out.</summary>
+sealed class BodyWriter : IDisposable
+{
+    readonly MemoryStream _stream = new();
+    readonly CodedOutputStream _output;
+
+    internal BodyWriter() => _output = new(_stream, leaveOpen: true);
+
+    internal void Write(int field, string value)
+    {
+        if (value.Length == 0) return;
+        _output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        _output.WriteString(value);
+    }
+
+    internal void Write(int field, ReadOnlyMemory<byte> value)
+    {
+        if (value.IsEmpty) return;
+        _output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        _output.WriteBytes(ByteString.CopyFrom(value.Span));
+    }
+
+    internal void Write(int field, long value)
+    {
+        if (value == 0) return;
+        _output.WriteTag(field, WireFormat.WireType.Varint);
+        _output.WriteInt64(value);
+    }
+
+    internal void Write(int field, double value)
+    {
+        if (value == 0) return;
+        _output.WriteTag(field, WireFormat.WireType.Fixed64);
+        _output.WriteDouble(value);
+    }
+
+    internal byte[] ToBytes()
+    {
+        _output.Flush();
+        return _stream.ToArray();
+    }
+
+    public void Dispose()
+    {
+        _output.Dispose();
+        _stream.Dispose();
+    }
+}
+
+/// <summary>The fields of a body by number.</summary>
+sealed class BodyFields
+{
+    readonly Dictionary<int, object> _fields = [];
+
+    internal BodyFields(byte[] bytes)
+    {
+        try
+        {
+            var input = new CodedInputStream(bytes);
+            while (input.ReadTag() is var tag and not 0)
+                _fields[WireFormat.GetTagFieldNumber(tag)] = WireFormat.GetTagWireType(tag) switch
+                {
+                    WireFormat.WireType.Varint => input.ReadInt64(),
+                    WireFormat.WireType.Fixed64 => input.ReadDouble(),
+                    WireFormat.WireType.LengthDelimited => input.ReadBytes(),
+                    _ => throw new InvalidDataException("a ledger entry has a field of an unknown kind"),
+                };
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new InvalidDataException("the body of a ledger entry cannot be read", e);
+        }
+    }
+
+    internal string Text(int field) => Find<ByteString>(field)?.ToStringUtf8() ?? "";
+
+    internal ReadOnlyMemory<byte> Bytes(int field) => Find<ByteString>(field)?.Memory ?? default;
+
+    internal long Int64(int field) => _fields.TryGetValue(field, out object? value) && value is long number ? number : 0;
+
+    internal double Double(int field) => _fields.TryGetValue(field, out object? value) && value is double number ? number : 0;
+
+    T? Find<T>(int field) where T : class => _fields.TryGetValue(field, out object? value) ? value as T : null;
 }

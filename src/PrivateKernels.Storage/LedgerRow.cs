@@ -44,7 +44,10 @@ public sealed record AccountRow(
 /// <param name="Units">Amount, in the unit of the account.</param>
 public sealed record LedgerRow(
     LedgerPosition Position, ReadOnlyMemory<byte> PreviousHash, LedgerEntryKind Kind, long Units, DateTimeOffset Time,
-    LedgerEntryBody Body, ReadOnlyMemory<byte> Canonical);
+    LedgerEntryBody Body, ReadOnlyMemory<byte> Canonical)
+{
+    internal long AccountId { get; init; }
+}
 
 /// <summary>A position with the HMAC-SHA-256 that proves it came from this ledger.</summary>
 public sealed record LedgerCertificate(LedgerPosition Position, ReadOnlyMemory<byte> Mac);

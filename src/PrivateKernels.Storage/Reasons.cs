@@ -30,6 +30,10 @@ public static class Reasons
     public const string EtagMismatch = "ETAG_MISMATCH";
 
     public const string DatasetDeleted = "DATASET_DELETED";
+
+    /// <summary>Rows of a dataset that is not public are asked for.</summary>
+    public const string NotPublic = "NOT_PUBLIC";
+
     public const string DatasetHasReleases = "DATASET_HAS_RELEASES";
 
     /// <summary>Metadata: operation.</summary>

@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>A release file that is durable but not posted: nobody can read it yet.</summary>
@@ -6,25 +9,95 @@ public sealed record SavedRelease(ReadOnlyMemory<byte> Sha256, long SizeBytes);
 /// <summary>Release files and their rows.</summary>
 public sealed class ReleaseStore
 {
+    readonly DataDirectory _directory;
+    readonly ConcurrentDictionary<string, bool> _compared = new();
+
+    internal ReleaseStore(DataDirectory directory) => _directory = directory;
+
     /// <summary>
-    /// Writes a release where nobody reads it and makes it durable. <paramref name="write"/> must end the file with the
-    /// SHA-256 of all bytes before, as <see cref="Release"/> does.
+    /// Writes the bytes of a release (<see cref="ReleaseFile.Write"/>) where nobody reads them and makes them durable.
+    /// An I/O error ends the process: noise has been drawn, so the reservation can only be finished after a restart.
     /// </summary>
-    public SavedRelease Save(Build build, Action<Stream> write) => throw new NotSupportedException();
+    public SavedRelease Save(Build build, ReadOnlySpan<byte> file)
+    {
+        if (!build.IsReleasing) throw new InvalidOperationException("the build has not entered RELEASING");
+        string path = _directory.PendingPath(build.ReservationId, build.Attempt);
+        Failpoint.Hit("build.after_draw");
+        try
+        {
+            using FileStream stream = Disk.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            int half = file.Length / 2;
+            stream.Write(file[..half]);
+            Failpoint.Hit("release.mid_write");
+            stream.Write(file[half..]);
+            Failpoint.Hit("release.before_fsync");
+            Disk.Sync(stream);
+            Failpoint.Hit("release.before_dirsync");
+            Disk.SyncDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw _directory.Writer.Fail(74, "A release could not be made durable.", e);
+        }
+        return new(SHA256.HashData(file), file.Length);
+    }
 
     /// <summary>The release of this name, whatever its state; RESOURCE_NOT_FOUND if there is none.</summary>
-    public ReleaseRow Get(string datasetId, string releaseId) => throw new NotSupportedException();
+    public ReleaseRow Get(string datasetId, string releaseId) =>
+        _directory.Read(d => ReleaseTable.FindByName(d, datasetId, releaseId)) ?? throw NotFound(datasetId, releaseId);
 
     /// <summary>Releases of a dataset, newest first, before a row (null to begin), in the states asked for.</summary>
     public IReadOnlyList<ReleaseRow> List(
         string datasetId, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states) =>
-        throw new NotSupportedException();
+        _directory.Read(d => ReleaseTable.List(d, DatasetTable.Get(d, datasetId).Row.Uid, beforeRow, count, states));
 
-    /// <summary>Opens the file of a READY release (RELEASE_NOT_READY, FILE_CORRUPT).</summary>
-    public FileStream OpenFile(ReleaseRow release) => throw new NotSupportedException();
+    /// <summary>
+    /// Opens the file of a READY release (RELEASE_NOT_READY otherwise). FILE_CORRUPT if it is missing or is not the file
+    /// that was posted: it is compared with its SHA-256 when it is first opened.
+    /// </summary>
+    public FileStream OpenFile(ReleaseRow release)
+    {
+        if (release.State != ReleaseState.Ready)
+            throw new StorageException(
+                Reasons.ReleaseNotReady, "The release is not ready; wait for its operation.",
+                new Dictionary<string, string> { ["operation"] = $"operations/{release.OperationUid}" });
+        FileStream file = _directory.OpenPosted(release) ?? throw Corrupt(release);
+        if (_compared.ContainsKey(release.Uid)) return file;
+        if (file.Length != release.SizeBytes || !SHA256.HashData(file).AsSpan().SequenceEqual(release.Sha256.Span))
+        {
+            file.Dispose();
+            throw Corrupt(release);
+        }
+        file.Position = 0;
+        _compared[release.Uid] = true;
+        return file;
+    }
 
     /// <summary>Deletes the file and writes RETIRE. Nothing is refunded. An empty etag fits every version.</summary>
-    public Task<byte[]> DeleteAsync(
-        Call call, string datasetId, string releaseId, string etag, Func<ReleaseRow, byte[]> reply) =>
-        throw new NotSupportedException();
+    public async Task<byte[]> DeleteAsync(
+        Call call, string datasetId, string releaseId, string etag, Func<ReleaseRow, byte[]> reply)
+    {
+        byte[] bytes = await _directory.Writer.SubmitAsync("retire", t =>
+        {
+            if (t.FindReply(call) is { } earlier) return earlier;
+            ReleaseRow release = ReleaseTable.FindByName(t.Database, datasetId, releaseId) ?? throw NotFound(datasetId, releaseId);
+            if (release.State is ReleaseState.Deleted or ReleaseState.Failed) throw NotFound(datasetId, releaseId);
+            if (release.State == ReleaseState.Building)
+                throw new StorageException(
+                    Reasons.ReleaseNotReady, "The release is being built; cancel its operation or wait for it.",
+                    new Dictionary<string, string> { ["operation"] = $"operations/{release.OperationUid}" });
+            DatasetTable.CheckEtag(etag, release.Etag);
+            return t.KeepReply(call, reply(ReservationTable.Retire(t, release)));
+        }, call.ValidateOnly).ConfigureAwait(false);
+        if (!call.ValidateOnly && _directory.Read(d => ReleaseTable.FindByName(d, datasetId, releaseId)) is { State: ReleaseState.Deleted } gone)
+            _directory.Durably("retire", () => Disk.Delete(_directory.ReleasePath(gone.Uid)));
+        return bytes;
+    }
+
+    static StorageException NotFound(string datasetId, string releaseId) =>
+        DatasetTable.NotFound($"datasets/{datasetId}/releases/{releaseId}");
+
+    static StorageException Corrupt(ReleaseRow release) => new(
+        Reasons.FileCorrupt, "The file of the release is missing or altered; import it again, or delete it.",
+        new Dictionary<string, string> { ["release"] = release.Name });
 }

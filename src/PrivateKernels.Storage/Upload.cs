@@ -12,28 +12,136 @@ public readonly record struct IngestBatch(
 /// <summary>Where an upload stands.</summary>
 public readonly record struct UploadStatus(ulong NextSequence, bool Finished, DateTimeOffset ExpireTime);
 
-/// <summary>One stream's hold of an upload. Methods may be called from any thread, one at a time.</summary>
+/// <summary>One stream's hold of an upload. Methods may be called from any thread.</summary>
 public sealed class Upload : IDisposable
 {
-    /// <summary>First sequence number wanted.</summary>
-    public ulong NextSequence => throw new NotSupportedException();
+    readonly DatasetStore _store;
+    readonly UploadFile? _file;
+
+    internal Upload(DatasetStore store, DatasetRow dataset, string id, UploadFile? file)
+    {
+        (_store, Dataset, Id, _file) = (store, dataset, id, file);
+        NextSequence = file?.NextSequence ?? 0;
+    }
+
+    public DatasetRow Dataset { get; }
+
+    public string Id { get; }
+
+    /// <summary>First sequence number wanted, as it was when the upload was opened; 0 if it is finished.</summary>
+    public ulong NextSequence { get; }
 
     /// <summary>Committed already; send nothing more.</summary>
-    public bool Finished => throw new NotSupportedException();
+    public bool Finished => _file is null;
 
     /// <summary>Bytes appended since the last <see cref="Flush"/>: acknowledge every 16 MiB or so.</summary>
-    public long UnflushedBytes => throw new NotSupportedException();
+    public long UnflushedBytes => _file?.UnflushedBytes ?? 0;
 
-    /// <summary>Checks and appends a batch; it survives a crash once <see cref="Flush"/> has returned.</summary>
-    /// <remarks>A batch that was accepted before is ignored if it is the same, and SEQUENCE_CONFLICT otherwise.</remarks>
-    public void Append(IngestBatch batch) => throw new NotSupportedException();
+    /// <summary>
+    /// Checks and appends a batch; it survives a crash once <see cref="Flush"/> has returned. A batch that was accepted
+    /// before is ignored if it is the same, and SEQUENCE_CONFLICT otherwise; one too early is SEQUENCE_GAP. The reasons
+    /// for a bad batch name its first bad row; the upload stays where it was.
+    /// </summary>
+    public void Append(IngestBatch batch)
+    {
+        UploadFile file = Held();
+        lock (file.Lock)
+        {
+            CheckHold(file);
+            if (batch.Sequence < 1) throw new InvalidFieldException("batch.sequence", batch.Sequence, "must be at least 1");
+            if (batch.Sequence < file.NextSequence)
+            {
+                if (file.SentCrc(batch.Sequence) == batch.Crc32C) return;
+                throw BatchCheck.Refused(
+                    Reasons.SequenceConflict, "Another batch with this sequence number was stored.", ("sequence", batch.Sequence));
+            }
+            if (batch.Sequence > file.NextSequence)
+                throw BatchCheck.Refused(
+                    Reasons.SequenceGap, "A batch is missing before this one.", ("next_sequence", file.NextSequence));
+            BatchCheck.Apply(Dataset.Definition, batch);
+            _store.CheckSpace(Dataset, batch.Values.Length * 4L);
+            _store.Durably("ingest", () => file.Append(batch));
+        }
+    }
 
-    /// <summary>Makes everything appended durable and returns the highest durable sequence number.</summary>
-    public ulong Flush() => throw new NotSupportedException();
+    /// <summary>Makes everything appended durable and returns the highest durable sequence number; 0 for none.</summary>
+    public ulong Flush()
+    {
+        UploadFile file = Held();
+        lock (file.Lock)
+        {
+            CheckHold(file);
+            Sync(file);
+            return file.DurableSequence;
+        }
+    }
 
-    /// <summary>Makes the upload part of the dataset, all of it or nothing, and returns its rows. May be repeated.</summary>
-    public Task<long> FinishAsync(long rowCount, long batchCount) => throw new NotSupportedException();
+    /// <summary>
+    /// Makes the upload part of the dataset, all of it or nothing, and returns its rows. May be repeated.
+    /// ROW_COUNT_MISMATCH if the counts are not those received; LIMIT_EXCEEDED beyond the dataset's max_records.
+    /// </summary>
+    public async Task<long> FinishAsync(long rowCount, long batchCount)
+    {
+        if (_file is null) return await _store.CommitAsync(Dataset, Id, rowCount, batchCount, []).ConfigureAwait(false);
+        List<SegmentRow> segments;
+        lock (_file.Lock)
+        {
+            CheckHold(_file);
+            CheckCount("row_count", _file.Rows, rowCount);
+            CheckCount("batch_count", (long)_file.NextSequence - 1, batchCount);
+            Sync(_file);
+            segments = _file.Seal();
+            // Nothing may be appended to what is being committed.
+            _file.Holder = null;
+        }
+        bool committed = false;
+        try
+        {
+            long rows = await _store.CommitAsync(Dataset, Id, rowCount, batchCount, segments).ConfigureAwait(false);
+            committed = true;
+            return rows;
+        }
+        finally
+        {
+            if (committed) _store.Forget(Dataset, Id);
+            else Retake(_file);
+        }
+    }
 
     /// <summary>Lets go of the upload; it can be resumed.</summary>
-    public void Dispose() => throw new NotSupportedException();
+    public void Dispose()
+    {
+        if (_file is null) return;
+        lock (_file.Lock)
+            if (_file.Holder == this) _file.Holder = null;
+    }
+
+    internal static void CheckCount(string field, long received, long expected)
+    {
+        if (received != expected)
+            throw BatchCheck.Refused(
+                Reasons.RowCountMismatch, "The upload does not hold what the finish says.",
+                ("field", field), ("expected", expected), ("received", received));
+    }
+
+    void Retake(UploadFile file)
+    {
+        lock (file.Lock) file.Holder ??= this;
+    }
+
+    void Sync(UploadFile file) => _store.Durably("ingest", () =>
+    {
+        Failpoint.Hit("ingest.before_fsync");
+        file.Sync();
+        Failpoint.Hit("ingest.after_fsync");
+    });
+
+    UploadFile Held() => _file ?? throw new StorageException(Reasons.UploadFinished, "The upload is finished; nothing can be added.");
+
+    void CheckHold(UploadFile file)
+    {
+        if (file.Holder != this)
+            throw BatchCheck.Refused(
+                Reasons.UploadTakenOver, "Another stream goes on with this upload.", ("sequence", file.DurableSequence));
+    }
 }

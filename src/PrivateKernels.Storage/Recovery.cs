@@ -1,0 +1,114 @@
+using System.Security.Cryptography;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>Finishes at start what a crash left undone. Everything here may be interrupted and done again.</summary>
+sealed class Recovery(DataDirectory directory)
+{
+    /// <summary>
+    /// Publishes posted files, posts whole pending files, deletes torn ones and what belongs to nothing, and returns the
+    /// builds that have to begin again, each with its next attempt.
+    /// </summary>
+    internal List<Build> Run()
+    {
+        CheckReleaseFiles();
+        FinishDeletions();
+        List<ReservationRow> reservations = directory.Read(ReservationTable.All);
+        foreach (ReservationRow posted in reservations.Where(static r => r.State == ReservationState.Posted)) FinishRename(posted);
+        var builds = new List<Build>();
+        foreach (ReservationRow open in reservations.Where(static r => r.State == ReservationState.Reserved))
+            if (!PostIfWhole(open)) builds.Add(NextAttempt(open));
+        DeletePending(static _ => true);
+        return builds;
+    }
+
+    /// <summary>
+    /// A file of a deleted release is deleted now. A file that no POST accounts for was posted by a ledger that is lost.
+    /// </summary>
+    void CheckReleaseFiles()
+    {
+        Dictionary<string, ReleaseRow> rows = directory.Read(ReleaseTable.All).ToDictionary(static r => r.Uid);
+        foreach (string path in Directory.GetFiles(directory.ReleasesPath, "*.pkr"))
+        {
+            ReleaseState? state = rows.GetValueOrDefault(Path.GetFileNameWithoutExtension(path))?.State;
+            if (state == ReleaseState.Deleted) Disk.Delete(path);
+            else if (state != ReleaseState.Ready) throw LedgerCheck.Behind(directory.Writer.Head, null);
+        }
+    }
+
+    void FinishDeletions()
+    {
+        HashSet<string> active =
+            [.. directory.Read(DatasetTable.All).Where(static d => d.Row.State == DatasetState.Active).Select(static d => d.Row.Uid)];
+        foreach (string path in Directory.GetDirectories(directory.DatasetsPath))
+            if (!active.Contains(Path.GetFileName(path))) Directory.Delete(path, recursive: true);
+        HashSet<(string, string)> uploads = [.. directory.Read(UploadRow.All).Select(static u => (u.DatasetUid, u.UploadId))];
+        foreach (string uid in active.Where(u => Directory.Exists(directory.DatasetPath(u))))
+            foreach (string path in Directory.GetFiles(directory.DatasetPath(uid)))
+                if (!uploads.Contains((uid, Path.GetFileName(path).Split('.')[0]))) File.Delete(path);
+    }
+
+    void FinishRename(ReservationRow posted)
+    {
+        string path = directory.PendingPath(posted.Id, posted.Attempt);
+        if (!File.Exists(path)) return;
+        bool isPosted;
+        using (FileStream file = Disk.Open(path, FileMode.Open, FileAccess.Read, FileShare.Read))
+            isPosted = SHA256.HashData(file).AsSpan().SequenceEqual(posted.ReleaseSha256.Span);
+        bool isKept = directory.Read(d => ReleaseTable.GetByReservation(d, posted.Id)).State == ReleaseState.Ready;
+        if (isPosted && isKept) directory.Publish(posted.Id, posted.Attempt, posted.ReleaseUid!);
+        else Disk.Delete(path);
+    }
+
+    /// <summary>
+    /// Guarantee: a whole file of the current attempt is the draw of this reservation; posting it, and not another draw,
+    /// keeps it at one.
+    /// </summary>
+    bool PostIfWhole(ReservationRow open)
+    {
+        string path = directory.PendingPath(open.Id, open.Attempt);
+        if (!File.Exists(path)) return false;
+        byte[] file = File.ReadAllBytes(path);
+        ReleaseRow release = directory.Read(d => ReleaseTable.GetByReservation(d, open.Id));
+        if (!IsOf(file, open, release)) return false;
+        // The crash may have come before the file was durable.
+        using (FileStream stream = Disk.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) Disk.Sync(stream);
+        Disk.SyncDirectory(directory.PendingDirectory);
+        var saved = new SavedRelease(SHA256.HashData(file), file.Length);
+        directory.Writer.SubmitAsync("post", t => ReservationTable.Post(t, open.Id, open.Attempt, saved)).GetAwaiter().GetResult();
+        directory.Publish(open.Id, open.Attempt, release.Uid);
+        return true;
+    }
+
+    static bool IsOf(byte[] file, ReservationRow open, ReleaseRow release)
+    {
+        try
+        {
+            Provenance provenance = ReleaseFile.ReadProvenance(file);
+            return provenance.ReservationId.Span.SequenceEqual(open.Id.Span)
+                && provenance.RequestHash.Span.SequenceEqual(open.RequestHash.Span)
+                && Witness.Same(provenance.ReservedAt, release.ReservedAt) && provenance.Cost == release.Cost;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    Build NextAttempt(ReservationRow open)
+    {
+        string prefix = Convert.ToHexStringLower(open.Id.Span);
+        DeletePending(name => name.StartsWith(prefix, StringComparison.Ordinal));
+        ReservationRow next = directory.Writer.SubmitAsync("claim", t => ReservationTable.Claim(t, open.Id, open.Attempt))
+            .GetAwaiter().GetResult();
+        LedgerRow reserve = directory.Read(d => LedgerEntries.Read(
+            d, directory.Writer.Head.LedgerId, null, open.ReserveSequence - 1, open.ReserveSequence, 1)[0]);
+        return directory.NewBuild(next, reserve.Body.Fingerprint);
+    }
+
+    void DeletePending(Predicate<string> isGone)
+    {
+        foreach (string path in Directory.GetFiles(directory.PendingDirectory))
+            if (isGone(Path.GetFileName(path))) Disk.Delete(path);
+    }
+}

@@ -1,0 +1,71 @@
+using Microsoft.Data.Sqlite;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>Rows of releases and operations in the database.</summary>
+static class ReleaseTable
+{
+    const string Select =
+        """
+        SELECT r.row_id, r.dataset_id, r.dataset_uid, r.id, r.uid, r.spec, a.unit, v.units, r.mechanism, r.noise_scale,
+          r.sensitivity, r.state, r.operation_uid, r.created_s, r.ready_s, r.sha256, r.size_bytes, b.epoch, b.seq, b.hash,
+          p.epoch, p.seq, p.hash, r.version, h.ledger_id
+        FROM releases r JOIN reservations v ON v.reservation_id = r.reservation_id
+          JOIN accounts a ON a.account_id = v.account_id JOIN ledger b ON b.seq = v.reserve_seq
+          LEFT JOIN ledger p ON p.seq = v.resolve_seq AND v.state = 2 JOIN ledger_head h ON h.id = 1
+
+        """;
+
+    internal static ReleaseRow? FindByName(SqliteSession database, string datasetId, string id) =>
+        // A failed one gives way to the one that took its name.
+        database.First($"{Select} WHERE r.dataset_id = $1 AND r.id = $2 ORDER BY r.row_id DESC LIMIT 1", Read, datasetId, id);
+
+    internal static ReleaseRow GetByReservation(SqliteSession database, ReadOnlyMemory<byte> reservationId) =>
+        database.First($"{Select} WHERE r.reservation_id = $1", Read, reservationId)
+        ?? throw new StorageException(Reasons.LedgerCorrupt, "A reservation has no release.");
+
+    internal static List<ReleaseRow> List(
+        SqliteSession database, string datasetUid, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states)
+    {
+        string wanted = string.Join(", ", states.Select(static s => (int)s));
+        return database.Query(
+            $"{Select} WHERE r.dataset_uid = $1 AND r.row_id < $2 AND r.state IN ({wanted}) ORDER BY r.row_id DESC LIMIT $3",
+            Read, datasetUid, beforeRow ?? long.MaxValue, count);
+    }
+
+    internal static List<ReleaseRow> All(SqliteSession database) => database.Query($"{Select} ORDER BY r.row_id", Read);
+
+    internal static OperationRow? FindOperation(SqliteSession database, string uid) =>
+        database.First($"{SelectOperation} WHERE uid = $1", ReadOperation, uid);
+
+    internal static List<OperationRow> ListOperations(SqliteSession database, string? datasetId, string? afterUid, int count) =>
+        database.Query(
+            $"{SelectOperation} WHERE uid > $1 AND ($2 IS NULL OR dataset_id = $2) ORDER BY uid LIMIT $3",
+            ReadOperation, afterUid ?? "", datasetId, count);
+
+    internal static void EndOperation(Transaction t, string uid, string errorReason, string errorMessage) =>
+        t.Database.Execute(
+            "UPDATE operations SET ended_s = $1, error_reason = $2, error_message = $3 WHERE uid = $4",
+            t.Time, errorReason, errorMessage, uid);
+
+    const string SelectOperation =
+        "SELECT uid, dataset_id, target, creator, created_s, ended_s, error_reason, error_message FROM operations";
+
+    static OperationRow ReadOperation(SqliteDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), Time(r, 4)!.Value, Time(r, 5), r.GetString(6), r.GetString(7));
+
+    static ReleaseRow Read(SqliteDataReader r)
+    {
+        var ledgerId = (byte[])r[24];
+        LedgerPosition reservedAt = new(ledgerId, r.GetInt64(17), r.GetInt64(18), (byte[])r[19]);
+        LedgerPosition? postedAt = r.IsDBNull(20) ? null : new(ledgerId, r.GetInt64(20), r.GetInt64(21), (byte[])r[22]);
+        return new(
+            r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), (byte[])r[5],
+            new PrivacyCost((CostUnit)r.GetInt64(6), r.GetInt64(7)), (MechanismKind)r.GetInt64(8), r.GetDouble(9), r.GetDouble(10),
+            (ReleaseState)r.GetInt64(11), r.GetString(12), Time(r, 13)!.Value, Time(r, 14), (byte[])r[15], r.GetInt64(16),
+            reservedAt, postedAt, r.GetInt64(23));
+    }
+
+    internal static DateTimeOffset? Time(SqliteDataReader r, int column) =>
+        r.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(column));
+}

@@ -1,0 +1,64 @@
+namespace PrivateKernels.Storage;
+
+/// <summary>What the commands of one group commit see: the database, the head of the chain, and one time for all.</summary>
+/// <remarks>On the writer's thread only.</remarks>
+sealed class Transaction(SqliteSession database, LedgerPosition head, DateTimeOffset time)
+{
+    internal SqliteSession Database { get; } = database;
+
+    internal DateTimeOffset Time { get; } = time;
+
+    /// <summary>Last entry, those of this transaction included.</summary>
+    internal LedgerPosition Head { get; private set; } = head;
+
+    /// <summary>Undoes a command: its entries are gone from the chain, as they are from the database.</summary>
+    internal void ResetHead(LedgerPosition head) => Head = head;
+
+    /// <summary>Appends an entry for an account as it is now, after the change that the entry records.</summary>
+    internal LedgerPosition Append(Account account, LedgerEntryKind kind, long units, LedgerEntryBody body)
+    {
+        AccountRow row = account.Row;
+        byte[] bytes = (body with
+        {
+            Population = row.Population,
+            Adjacency = row.Adjacency,
+            LimitUnits = row.LimitUnits,
+            SpentUnits = row.SpentUnits,
+            ReservedUnits = row.ReservedUnits,
+        }).ToBytes();
+        long sequence = Head.Sequence + 1, atSeconds = Time.ToUnixTimeSeconds();
+        byte[] hash = System.Security.Cryptography.SHA256.HashData(HashChain.Canonical(
+            Head.LedgerId.Span, Head.Epoch, sequence, account.Id, kind, units, atSeconds, bytes, Head.Hash.Span));
+        Database.Execute(
+            "INSERT INTO ledger (seq, epoch, account_id, kind, units, at_s, body, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            sequence, Head.Epoch, account.Id, kind, units, atSeconds, bytes, Head.Hash, hash);
+        if (Database.Execute("UPDATE ledger_head SET seq = $1, hash = $2 WHERE id = 1 AND seq = $3", sequence, hash, Head.Sequence) != 1)
+            throw new StorageException(Reasons.LedgerCorrupt, "The head of the ledger moved under its writer.");
+        return Head = new(Head.LedgerId, Head.Epoch, sequence, hash);
+    }
+
+    /// <summary>The stored reply of an earlier call with this id, or null; REQUEST_ID_REUSED if that was another call.</summary>
+    internal byte[]? FindReply(Call call)
+    {
+        if (call.ValidateOnly) return null;
+        (byte[] Hash, byte[] Reply)? found = Database.Query(
+            "SELECT request_hash, response FROM idempotency WHERE method = $1 AND parent = $2 AND request_id = $3",
+            static r => ((byte[])r[0], (byte[])r[1]), call.Method, call.Parent, call.RequestId)
+            .Select(static r => ((byte[], byte[])?)r).FirstOrDefault();
+        if (found is null) return null;
+        return call.RequestHash.Span.SequenceEqual(found.Value.Hash) ? found.Value.Reply : throw Reused();
+    }
+
+    /// <summary>Stores the reply of a call with its effect.</summary>
+    internal byte[] KeepReply(Call call, byte[] reply)
+    {
+        if (!call.ValidateOnly)
+            Database.Execute(
+                "INSERT INTO idempotency (method, parent, request_id, request_hash, response, at_s) VALUES ($1, $2, $3, $4, $5, $6)",
+                call.Method, call.Parent, call.RequestId, call.RequestHash, reply, Time);
+        return reply;
+    }
+
+    internal static StorageException Reused() =>
+        new(Reasons.RequestIdReused, "This request id was used for another request; a new request needs a new id.");
+}

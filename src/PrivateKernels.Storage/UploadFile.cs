@@ -1,0 +1,103 @@
+using System.Globalization;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>The segments of one upload that is under way, and where it stands. The caller holds its lock.</summary>
+sealed class UploadFile : IDisposable
+{
+    readonly string _directory;
+    readonly string _uploadId;
+    readonly RowShape _shape;
+    readonly long _segmentBytes;
+    readonly List<SegmentRow> _sealed = [];
+    readonly List<uint> _sentCrcs = [];
+    SegmentWriter? _current;
+
+    /// <summary>Reads back what an earlier process or stream left, and cuts what a crash tore.</summary>
+    internal UploadFile(string directory, string uploadId, RowShape shape, long segmentBytes)
+    {
+        (_directory, _uploadId, _shape, _segmentBytes) = (directory, uploadId, shape, segmentBytes);
+        for (int index = 0; File.Exists(PathOf(index)); index++)
+        {
+            if (_current is not null) SealCurrent();
+            _current = SegmentWriter.Resume(PathOf(index), shape, NextSequence, block => _sentCrcs.Add(block.SentCrc));
+            if (_current is { Rows: > 0 }) continue;
+            // Nothing whole is in this file, so nothing behind it can be in order.
+            _current?.Dispose();
+            _current = null;
+            DeleteFrom(index);
+        }
+        DurableSequence = NextSequence - 1;
+    }
+
+    internal Lock Lock { get; } = new();
+
+    /// <summary>The stream that may append; null between streams and while the upload is being committed.</summary>
+    internal Upload? Holder { get; set; }
+
+    internal ulong NextSequence => (ulong)_sentCrcs.Count + 1;
+
+    internal ulong DurableSequence { get; private set; }
+
+    internal long UnflushedBytes { get; private set; }
+
+    internal long Rows => _sealed.Sum(static s => s.Rows) + (_current?.Rows ?? 0);
+
+    internal static string FilePrefix(string uploadId) => $"{uploadId}.";
+
+    internal uint SentCrc(ulong sequence) => _sentCrcs[(int)(sequence - 1)];
+
+    internal void Append(IngestBatch batch)
+    {
+        if (_current is not null && _current.Bytes >= _segmentBytes)
+        {
+            _current.Sync();
+            SealCurrent();
+        }
+        _current ??= SegmentWriter.Create(PathOf(_sealed.Count), _shape);
+        int rows = batch.Values.Length / _shape.Dimension;
+        _current.Append(batch.Sequence, rows, batch.Values.Span, batch.Labels.Span, batch.Crc32C);
+        _sentCrcs.Add(batch.Crc32C);
+        UnflushedBytes += (long)rows * _shape.RowBytes;
+    }
+
+    internal void Sync()
+    {
+        _current?.Sync();
+        DurableSequence = NextSequence - 1;
+        UnflushedBytes = 0;
+    }
+
+    /// <summary>All segments as they are; nothing may be appended afterwards.</summary>
+    internal List<SegmentRow> Seal() => _current is null ? [.. _sealed] : [.. _sealed, _current.Seal()];
+
+    /// <summary>Deletes the files of an upload that nobody has open.</summary>
+    internal static void Delete(string directory, string uploadId)
+    {
+        if (!Directory.Exists(directory)) return;
+        foreach (string path in Directory.GetFiles(directory, FilePrefix(uploadId) + "*")) File.Delete(path);
+        Disk.SyncDirectory(directory);
+    }
+
+    public void Dispose()
+    {
+        _current?.Dispose();
+        _current = null;
+    }
+
+    void SealCurrent()
+    {
+        _sealed.Add(_current!.Seal());
+        _current.Dispose();
+        _current = null;
+    }
+
+    void DeleteFrom(int index)
+    {
+        for (; File.Exists(PathOf(index)); index++) File.Delete(PathOf(index));
+        Disk.SyncDirectory(_directory);
+    }
+
+    string PathOf(int index) =>
+        Path.Combine(_directory, FilePrefix(_uploadId) + index.ToString("D6", CultureInfo.InvariantCulture) + ".seg");
+}

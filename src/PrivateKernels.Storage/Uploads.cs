@@ -1,0 +1,193 @@
+using System.Collections.Concurrent;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>Uploads under way and their rows in the database.</summary>
+sealed class Uploads(DataDirectory directory)
+{
+    readonly ConcurrentDictionary<(string DatasetUid, string UploadId), Lazy<UploadFile>> _files = new();
+
+    internal async Task<Upload> OpenAsync(DatasetStore store, string id, string uploadId)
+    {
+        uploadId = Checked(uploadId);
+        (DatasetRow dataset, UploadRow row) = await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
+        if (row.Finished) return new(store, dataset, uploadId, null);
+        UploadFile file = File(dataset, uploadId);
+        lock (file.Lock)
+        {
+            var upload = new Upload(store, dataset, uploadId, file);
+            file.Holder = upload;
+            return upload;
+        }
+    }
+
+    internal UploadStatus Get(string id, string uploadId)
+    {
+        uploadId = Checked(uploadId);
+        (DatasetRow dataset, UploadRow? row) = directory.Read(d =>
+        {
+            DatasetRow found = DatasetTable.GetActive(d, id).Row;
+            return (found, UploadRow.Find(d, found.Uid, uploadId));
+        });
+        if (row is null) throw DatasetTable.NotFound($"datasets/{id}/uploads/{uploadId}");
+        if (row.Finished) return new((ulong)row.BatchCount + 1, true, default);
+        UploadFile file = File(dataset, uploadId);
+        lock (file.Lock) return new(file.DurableSequence + 1, false, ExpireTime(row));
+    }
+
+    internal async Task AbortAsync(string id, string uploadId)
+    {
+        uploadId = Checked(uploadId);
+        DatasetRow dataset = directory.Read(d => DatasetTable.GetActive(d, id)).Row;
+        await DiscardAsync(dataset.Uid, uploadId).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Guarantee: rows belong to the dataset from this one commit on, all of an upload or none, so that a retry cannot
+    /// count a record twice.
+    /// </summary>
+    internal Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
+        directory.Writer.SubmitAsync("finish", t =>
+        {
+            DatasetRow now = DatasetTable.GetByUid(t.Database, dataset.Uid).Row;
+            if (now.State == DatasetState.Deleted) throw new StorageException(Reasons.DatasetDeleted, "The dataset is deleted.");
+            UploadRow row = UploadRow.Find(t.Database, dataset.Uid, uploadId)
+                ?? throw DatasetTable.NotFound($"{dataset.Name}/uploads/{uploadId}");
+            if (row.Finished)
+            {
+                Upload.CheckCount("row_count", row.RowCount, rows);
+                Upload.CheckCount("batch_count", row.BatchCount, batches);
+                return row.RowCount;
+            }
+            CheckRecords(now, rows);
+            long commit = DatasetTable.LastCommit(t.Database, dataset.Uid);
+            foreach (SegmentRow segment in segments)
+                t.Database.Execute(
+                    "INSERT INTO segments (segment_uid, dataset_uid, commit_no, file, row_count, bytes, sha256) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    segment.Uid.ToByteArray(), dataset.Uid, ++commit, segment.File, segment.Rows, segment.Bytes, segment.Sha256);
+            t.Database.Execute(
+                "UPDATE uploads SET finished = 1, row_count = $1, batch_count = $2 WHERE dataset_uid = $3 AND upload_id = $4",
+                rows, batches, dataset.Uid, uploadId);
+            return rows;
+        });
+
+    internal void Forget(string datasetUid, string uploadId)
+    {
+        if (_files.TryRemove((datasetUid, uploadId), out Lazy<UploadFile>? file)) Close(file.Value);
+    }
+
+    internal void ForgetAll(string datasetUid)
+    {
+        foreach ((string Uid, string UploadId) key in _files.Keys.Where(k => k.DatasetUid == datasetUid)) Forget(key.Uid, key.UploadId);
+    }
+
+    internal void Close()
+    {
+        foreach ((string Uid, string UploadId) key in _files.Keys) Forget(key.Uid, key.UploadId);
+    }
+
+    /// <summary>Refuses a batch before the volume is full: a write that fails would end the process.</summary>
+    internal void CheckSpace(DatasetRow dataset, long bytes)
+    {
+        if (new DriveInfo(directory.DatasetPath(dataset.Uid)).AvailableFreeSpace < directory.Options.MinFreeBytes + bytes)
+            throw new StorageException(Reasons.StorageFull, "The volume of the data directory is nearly full.");
+    }
+
+    internal async Task ExpireAsync()
+    {
+        DateTimeOffset now = directory.Options.Clock.GetUtcNow();
+        foreach (UploadRow row in directory.Read(UploadRow.Unfinished))
+        {
+            bool isHeld = _files.TryGetValue((row.DatasetUid, row.UploadId), out Lazy<UploadFile>? file) && file.Value.Holder is not null;
+            if (!isHeld && ExpireTime(row) < now) await DiscardAsync(row.DatasetUid, row.UploadId).ConfigureAwait(false);
+        }
+    }
+
+    async Task DiscardAsync(string datasetUid, string uploadId)
+    {
+        await directory.Writer.SubmitAsync("abort", t =>
+        {
+            UploadRow row = UploadRow.Find(t.Database, datasetUid, uploadId) ?? throw DatasetTable.NotFound($"uploads/{uploadId}");
+            if (row.Finished) throw new StorageException(Reasons.UploadFinished, "The upload is finished and part of the dataset.");
+            return t.Database.Execute("DELETE FROM uploads WHERE dataset_uid = $1 AND upload_id = $2", datasetUid, uploadId);
+        }).ConfigureAwait(false);
+        Forget(datasetUid, uploadId);
+        directory.Durably("abort", () => UploadFile.Delete(directory.DatasetPath(datasetUid), uploadId));
+    }
+
+    (DatasetRow, UploadRow) Begin(Transaction t, string id, string uploadId)
+    {
+        DatasetRow dataset = DatasetTable.GetActive(t.Database, id).Row;
+        if (dataset.Definition.Kind == DatasetKind.Imported)
+            throw new InvalidFieldException("dataset", dataset.Name, "an imported dataset takes releases, not rows");
+        if (UploadRow.Find(t.Database, dataset.Uid, uploadId) is { } present) return (dataset, present);
+        DataDirectory.CheckLimit(
+            "uploads", t.Database.Number("SELECT COUNT(*) FROM uploads WHERE dataset_uid = $1 AND finished = 0", dataset.Uid),
+            directory.Options.MaxOpenUploadsPerDataset);
+        t.Database.Execute(
+            "INSERT INTO uploads (dataset_uid, upload_id, created_s, finished, row_count, batch_count) VALUES ($1, $2, $3, 0, 0, 0)",
+            dataset.Uid, uploadId, t.Time);
+        return (dataset, UploadRow.Find(t.Database, dataset.Uid, uploadId)!);
+    }
+
+    void CheckRecords(DatasetRow dataset, long rows)
+    {
+        long most = dataset.Definition.MaxRecords > 0 ? dataset.Definition.MaxRecords : directory.Options.MaxRecords;
+        if (rows > most - dataset.RecordCount)
+            throw BatchCheck.Refused(
+                Reasons.LimitExceeded, "The upload goes beyond the declared number of records of the dataset.",
+                ("limit", "records"), ("value", most));
+    }
+
+    UploadFile File(DatasetRow dataset, string uploadId) => _files.GetOrAdd(
+        (dataset.Uid, uploadId),
+        _ => new(() =>
+        {
+            string path = directory.DatasetPath(dataset.Uid);
+            if (!Directory.Exists(path))
+            {
+                Disk.CreateDirectory(path);
+                Disk.SyncDirectory(directory.DatasetsPath);
+            }
+            return new(path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes);
+        })).Value;
+
+    DateTimeOffset ExpireTime(UploadRow row)
+    {
+        string directoryPath = directory.DatasetPath(row.DatasetUid);
+        DateTimeOffset last = row.CreateTime;
+        if (Directory.Exists(directoryPath))
+            foreach (string path in Directory.GetFiles(directoryPath, UploadFile.FilePrefix(row.UploadId) + "*"))
+                last = new[] { last, System.IO.File.GetLastWriteTimeUtc(path) }.Max();
+        return last + directory.Options.UploadRetention;
+    }
+
+    static void Close(UploadFile file)
+    {
+        lock (file.Lock)
+        {
+            file.Holder = null;
+            file.Dispose();
+        }
+    }
+
+    static string Checked(string uploadId) => Guid.TryParse(uploadId, out Guid id)
+        ? id.ToString()
+        : throw new InvalidFieldException("upload_id", uploadId, "must be a UUID");
+}
+
+/// <summary>An upload as stored.</summary>
+sealed record UploadRow(string DatasetUid, string UploadId, DateTimeOffset CreateTime, bool Finished, long RowCount, long BatchCount)
+{
+    const string Select = "SELECT dataset_uid, upload_id, created_s, finished, row_count, batch_count FROM uploads";
+
+    internal static UploadRow? Find(SqliteSession database, string datasetUid, string uploadId) =>
+        database.First($"{Select} WHERE dataset_uid = $1 AND upload_id = $2", Read, datasetUid, uploadId);
+
+    internal static List<UploadRow> Unfinished(SqliteSession database) => database.Query($"{Select} WHERE finished = 0", Read);
+
+    internal static List<UploadRow> All(SqliteSession database) => database.Query(Select, Read);
+
+    static UploadRow Read(Microsoft.Data.Sqlite.SqliteDataReader r) => new(
+        r.GetString(0), r.GetString(1), DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(2)), r.GetInt64(3) != 0, r.GetInt64(4), r.GetInt64(5));
+}

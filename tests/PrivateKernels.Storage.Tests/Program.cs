@@ -1,0 +1,13 @@
+namespace PrivateKernels.Tests;
+
+/// <summary>Runs the tests, or the process that the crash tests kill.</summary>
+static class Program
+{
+    static async Task<int> Main(string[] args)
+    {
+        if (args.Any(static a => a is "--server" or "--internal-msbuild-node"))
+            return await Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(
+                args, PrivateKernels.Storage.Tests.SelfRegisteredExtensions.AddSelfRegisteredExtensions);
+        return await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args);
+    }
+}

@@ -154,7 +154,7 @@ sealed class BuildQueue : IAsyncDisposable
     async Task PublishAsync(BuildJob job, Release release)
     {
         SavedRelease saved = await Task.Run(
-            () => _directory.Releases.Save(job.Build, file => file.Write(ReleaseFile.Write(release))));
+            () => _directory.Releases.Save(job.Build, ReleaseFile.Write(release)));
         TimeSpan quantum = _options.Build.CompletionQuantum;
         if (quantum > TimeSpan.Zero)
             await Task.Delay(quantum - TimeSpan.FromTicks(job.Age.Ticks % quantum.Ticks), _stopping.Token);

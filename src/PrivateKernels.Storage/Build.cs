@@ -14,7 +14,9 @@ public sealed class Build
     long _rowsRead;
     long _rows = 1;
 
-    internal Build(DataDirectory directory, ReservationRow reservation, ReleaseRow release, DatasetRow dataset, OperationRow operation, ReadOnlyMemory<byte> fingerprint)
+    internal Build(
+        DataDirectory directory, ReservationRow reservation, ReleaseRow release, DatasetRow dataset, OperationRow operation,
+        ReadOnlyMemory<byte> fingerprint)
     {
         (_directory, _reservation) = (directory, reservation);
         (Release, Dataset, Operation) = (release, dataset, operation);

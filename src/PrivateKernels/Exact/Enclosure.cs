@@ -7,8 +7,8 @@ namespace PrivateKernels;
 /// reals in its operands, so a comparison of two enclosures that do not touch is a proof.
 /// </summary>
 /// <remarks>
-/// Guarantee: lower ends are rounded down and upper ends up, in integers; no floating-point number takes part. Operands of
-/// one operation have the same number of bits.
+/// Guarantee: lower ends are rounded down and upper ends up, in integers; no floating-point number takes part.
+/// Operands of one operation have the same number of bits.
 /// </remarks>
 readonly record struct Enclosure(BigInteger Low, BigInteger High, int Bits)
 {
@@ -52,7 +52,9 @@ readonly record struct Enclosure(BigInteger Low, BigInteger High, int Bits)
     /// <summary>The enclosure with <paramref name="units"/> 2^-Bits more room at both ends.</summary>
     public Enclosure Widen(BigInteger units) => new(Low - units, High + units, Bits);
 
-    /// <summary>True or false if it holds for all, respectively no, pairs of reals enclosed; null if not decided.</summary>
+    /// <summary>
+    /// True or false if it holds for all, respectively no, pairs of reals enclosed; null if not decided.
+    /// </summary>
     public static bool? IsBelow(Enclosure x, Enclosure y) => x.High < y.Low ? true : x.Low >= y.High ? false : null;
 
     /// <summary>Square root of an enclosure whose upper end is at least 0; a lower end below 0 counts as 0.</summary>
@@ -63,8 +65,8 @@ readonly record struct Enclosure(BigInteger Low, BigInteger High, int Bits)
     }
 
     /// <summary>
-    /// e^x: Taylor's series at x/2^k, |x/2^k| at most 1/16, and k squarings. The series is cut at a term of a unit or two;
-    /// what is left out sums to less than that term, since each is less than half the one before it.
+    /// e^x: Taylor's series at x/2^k, |x/2^k| at most 1/16, and k squarings. The series is cut at a term of a unit or
+    /// two; what is left out sums to less than that term, since each is less than half the one before it.
     /// </summary>
     public static Enclosure Exp(Enclosure x)
     {

@@ -19,8 +19,8 @@ static class NormalTail
         RootsTwoPi.GetOrAdd(bits, static bits => Enclosure.Sqrt(Enclosure.Pi(bits) * 2));
 
     /// <summary>
-    /// R = 1/(x + 1/(x + 2/(x + 3/(x + ...)))). Guarantee: every tail k/(x + ...) lies in [0, k/x], so starting from that
-    /// interval at any depth the result is an enclosure; the depth only decides how narrow it is.
+    /// R = 1/(x + 1/(x + 2/(x + 3/(x + ...)))). Guarantee: every tail k/(x + ...) lies in [0, k/x], so starting from
+    /// that interval at any depth the result is an enclosure; the depth only decides how narrow it is.
     /// </summary>
     static Enclosure ByFraction(Enclosure x)
     {

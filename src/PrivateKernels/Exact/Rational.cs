@@ -20,8 +20,8 @@ readonly record struct Rational(BigInteger Numerator, BigInteger Denominator)
     public static bool operator >(Rational x, Rational y) => y < x;
 
     /// <summary>
-    /// What the shortest decimal that reads back as <paramref name="value"/> stands for: 0.1 is one tenth, as the caller
-    /// wrote it, not the binary fraction next to it. Finite values only.
+    /// What the shortest decimal that reads back as <paramref name="value"/> stands for: 0.1 is one tenth, as the
+    /// caller wrote it, not the binary fraction next to it. Finite values only.
     /// </summary>
     public static Rational OfDecimal(double value)
     {

@@ -3,9 +3,9 @@ namespace PrivateKernels;
 /// <summary>Discrete Laplace noise: P(k) = (1 - q)/(1 + q) q^|k|, q = e^(-1/s), s an exact fraction.</summary>
 /// <remarks>
 /// Guarantee: on integer cells whose L1 distance between neighbours is at most Delta the release is (Delta/s)-DP: the
-/// probabilities of k and k + 1 differ by a factor of at most e^(1/s). Drawn exactly: for x exponential, floor(s x) is k
-/// with probability q^k (1 - q); it gets a random sign, and minus zero is drawn again, so that P(k) is proportional to
-/// q^|k| for every k.
+/// probabilities of k and k + 1 differ by a factor of at most e^(1/s). Drawn exactly: for x exponential, floor(s x) is
+/// k with probability q^k (1 - q); it gets a random sign, and minus zero is drawn again, so that P(k) is proportional
+/// to q^|k| for every k.
 /// </remarks>
 sealed class DiscreteLaplace(Rational scale) : INoise
 {

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace PrivateKernels;
 
 /// <summary>
-/// A real x = (offset + width U) 2^-32 with U uniform and lazily drawn: what is left of a sample whose leading digits did
-/// not settle everything.
+/// A real x = (offset + width U) 2^-32 with U uniform and lazily drawn: what is left of a sample whose leading digits
+/// did not settle everything.
 /// </summary>
 sealed class LazyPoint(BigInteger offset, BigInteger width, LazyUniform uniform)
 {

@@ -24,7 +24,8 @@ sealed class NoiseSampler
 
     /// <param name="ziggurat">Law of x.</param>
     /// <param name="scale">s.</param>
-    /// <param name="toNearest">True for floor(s x + 1/2); false for floor(s x), where a zero with a minus sign is redrawn.</param>
+    /// <param name="toNearest">True: floor(s x + 1/2). False: floor(s x), and a zero with a minus sign is
+    /// redrawn.</param>
     public NoiseSampler(Ziggurat ziggurat, Rational scale, bool toNearest)
     {
         (_ziggurat, _scale, _toNearest) = (ziggurat, scale, toNearest);
@@ -84,7 +85,8 @@ sealed class NoiseSampler
                 0, chunks, () => new SecretBits(),
                 (chunk, _, bits) =>
                 {
-                    AddTo(new Span<long>(first + ((long)chunk * Chunk), Math.Min(Chunk, length - (chunk * Chunk))), bits);
+                    int start = chunk * Chunk;
+                    AddTo(new Span<long>(first + start, Math.Min(Chunk, length - start)), bits);
                     return bits;
                 },
                 bits => bits.Dispose());

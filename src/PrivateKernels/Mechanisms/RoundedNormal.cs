@@ -3,7 +3,8 @@ using System.Numerics;
 namespace PrivateKernels;
 
 /// <summary>
-/// Rounded normal noise floor(s N + 1/2): P(k) = Phi((k + 1/2)/s) - Phi((k - 1/2)/s), s = <paramref name="scaled"/> 2^-10.
+/// Rounded normal noise floor(s N + 1/2): P(k) = Phi((k + 1/2)/s) - Phi((k - 1/2)/s), with
+/// s = <paramref name="scaled"/> 2^-10.
 /// </summary>
 /// <param name="scaled">S = 2^10 s, from 1 to 2^62.</param>
 /// <remarks>

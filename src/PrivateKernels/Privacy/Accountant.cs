@@ -4,12 +4,15 @@ namespace PrivateKernels;
 
 /// <summary>Reads ledger units as (epsilon, delta), always rounded up.</summary>
 /// <remarks>
-/// Guarantee: every epsilon returned is proven, in exact arithmetic, to be at least the true one. Composition is addition
-/// of units: mu squared adds for Gaussian DP, epsilon for pure DP, also when charges are chosen after seeing releases.
+/// Guarantee: every epsilon returned is proven, in exact arithmetic, to be at least the true one. Composition is
+/// addition of units: mu squared adds for Gaussian DP, epsilon for pure DP, also when charges are chosen after seeing
+/// releases.
 /// </remarks>
 public static class Accountant
 {
-    /// <summary>An epsilon with delta(epsilon; mu) at most <paramref name="delta"/> for mu^2 = units/2^40; 0 for 0 units.</summary>
+    /// <summary>
+    /// An epsilon with delta(epsilon; mu) at most <paramref name="delta"/> for mu^2 = units/2^40; 0 for 0 units.
+    /// </summary>
     public static double EpsilonAtMost(long muSquaredUnits, double delta) => EpsilonAtMost(muSquaredUnits, delta, 1);
 
     /// <summary>
@@ -33,7 +36,9 @@ public static class Accountant
         }
     }
 
-    /// <summary>Pure epsilon of <paramref name="epsilonUnits"/>, for groups of <paramref name="records"/>; rounded up.</summary>
+    /// <summary>
+    /// Pure epsilon of <paramref name="epsilonUnits"/>, for groups of <paramref name="records"/>; rounded up.
+    /// </summary>
     public static double PureEpsilonAtMost(long epsilonUnits, int records = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epsilonUnits);
@@ -45,8 +50,8 @@ public static class Accountant
     }
 
     /// <summary>
-    /// Epsilon at <paramref name="delta"/> of a finished history: the smaller of eps(delta; all of mu) and the sum of pure
-    /// epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold, so the smaller does.
+    /// Epsilon at <paramref name="delta"/> of a finished history: the smaller of eps(delta; all of mu) and the sum of
+    /// pure epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold, so the smaller does.
     /// </summary>
     /// <param name="muSquaredUnits">All releases, the pure ones at their price in a Gaussian account.</param>
     /// <param name="gaussianUnits">The Gaussian releases alone.</param>

@@ -6,8 +6,9 @@ namespace PrivateKernels;
 /// Decides on which side of the Gaussian privacy curve a point lies, in exact arithmetic, for mu = sqrt(units / 2^40).
 /// </summary>
 /// <remarks>
-/// Guarantee: "true" is a proof that the inequality holds. Both sides are enclosed to 128 bits and more (doubling) until
-/// the enclosures part; at a limit no real request comes near, the answer is false, which is the side of less privacy loss.
+/// Guarantee: "true" is a proof that the inequality holds. Both sides are enclosed to 128 bits and more (doubling)
+/// until the enclosures part; at a limit no real request comes near, the answer is false, which is the side of less
+/// privacy loss.
 /// </remarks>
 static class GaussianCurve
 {

@@ -12,7 +12,9 @@ public static class GaussianDp
     const double RootTwoPi = 2.5066282746310005;
     const double RootHalfPi = 1.2533141373155003;
 
-    /// <summary>delta(epsilon; mu) for epsilon at least 0 and mu above 0; 0 where it is below the smallest double.</summary>
+    /// <summary>
+    /// delta(epsilon; mu) for epsilon at least 0 and mu above 0; 0 where it is below the smallest double.
+    /// </summary>
     public static double Delta(double epsilon, double mu)
     {
         double a = (epsilon / mu) - (mu / 2), b = (epsilon / mu) + (mu / 2);
@@ -20,7 +22,9 @@ public static class GaussianDp
         return a >= -1 ? density * MillsDifference(a, b) : 1 - (density * (Mills(-a) + Mills(b)));
     }
 
-    /// <summary>Least epsilon at least 0 with delta(epsilon; mu) at most <paramref name="delta"/>, for delta in (0, 1).</summary>
+    /// <summary>
+    /// Least epsilon at least 0 with delta(epsilon; mu) at most <paramref name="delta"/>, for delta in (0, 1).
+    /// </summary>
     public static double Epsilon(double delta, double mu)
     {
         if (Delta(0, mu) <= delta) return 0;
@@ -32,8 +36,8 @@ public static class GaussianDp
     }
 
     /// <summary>
-    /// Largest mu with delta(epsilon; mu) at most <paramref name="delta"/>: 1/mu is the noise ratio sigma(epsilon, delta).
-    /// Epsilon at least 0, delta in (0, 1).
+    /// Largest mu with delta(epsilon; mu) at most <paramref name="delta"/>: 1/mu is the noise ratio sigma(epsilon,
+    /// delta). Epsilon at least 0, delta in (0, 1).
     /// </summary>
     public static double Mu(double epsilon, double delta)
     {

@@ -24,7 +24,7 @@ public enum MechanismKind
 public readonly record struct PrivacyCost(CostUnit Unit, long Units);
 
 /// <summary>
-/// The privacy asked of one release: <paramref name="Strength"/> units, in the unit natural to the mechanism (mu squared
-/// for <see cref="MechanismKind.RoundedNormal"/>, epsilon for <see cref="MechanismKind.DiscreteLaplace"/>).
+/// The privacy asked of one release: <paramref name="Strength"/> units, in the unit natural to the mechanism (mu
+/// squared for <see cref="MechanismKind.RoundedNormal"/>, epsilon for <see cref="MechanismKind.DiscreteLaplace"/>).
 /// </summary>
 public readonly record struct PrivacyStrength(MechanismKind Mechanism, long Strength);

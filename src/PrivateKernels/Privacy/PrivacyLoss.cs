@@ -1,6 +1,8 @@
 namespace PrivateKernels;
 
-/// <summary>A differential-privacy guarantee: epsilon in natural-log units, delta a probability; delta 0 is pure DP.</summary>
+/// <summary>
+/// A differential-privacy guarantee: epsilon in natural-log units, delta a probability; delta 0 is pure DP.
+/// </summary>
 public readonly record struct PrivacyLoss
 {
     public PrivacyLoss(double epsilon, double delta)

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace PrivateKernels;
 
 /// <summary>
-/// Turns the privacy asked into integer ledger units of 2^-40: of epsilon in a pure account, of mu squared in a Gaussian
-/// one. The same functions serve charges and limits.
+/// Turns the privacy asked into integer ledger units of 2^-40: of epsilon in a pure account, of mu squared in a
+/// Gaussian one. The same functions serve charges and limits.
 /// </summary>
 /// <remarks>
 /// Guarantee: units 2^-40 is at most what was asked, so noise computed from the units spends no more than that, and the
@@ -68,15 +68,16 @@ public static class Units
     {
         BigInteger whole = units.Floor;
         if (whole < 1) throw new InvalidFieldException(field, asked, "is less than one ledger unit (2^-40)");
-        if (whole > long.MaxValue) throw new InvalidFieldException(field, asked, "is more than a ledger can count (2^23)");
+        if (whole > long.MaxValue)
+            throw new InvalidFieldException(field, asked, "is more than a ledger can count (2^23)");
         return (long)whole;
     }
 
     static BigInteger Guess(double mu) => new(Math.Ceiling(Math.ScaleB(Math.Min(mu * mu, 1e9), FractionBits)));
 
     /// <summary>
-    /// Largest integer, 0 or above, at which a predicate that turns from false to true once is false (0 counts as false);
-    /// the guess only saves time. Searches up to 2^72.
+    /// Largest integer, 0 or above, at which a predicate that turns from false to true once is false (0 counts as
+    /// false); the guess only saves time. Searches up to 2^72.
     /// </summary>
     static BigInteger LastBefore(Func<BigInteger, bool> predicate, BigInteger guess)
     {

@@ -10,7 +10,9 @@ sealed class LazyUniform(ulong leading, SecretBits bits)
     BigInteger _digits = leading;
     int _drawn = 64;
 
-    /// <summary>Draws digits until at least <paramref name="count"/> are known, and says where the real must lie.</summary>
+    /// <summary>
+    /// Draws digits until at least <paramref name="count"/> are known, and says where the real must lie.
+    /// </summary>
     public Enclosure At(int count)
     {
         for (; _drawn < count; _drawn += 64) _digits = (_digits << 64) | bits.Next();

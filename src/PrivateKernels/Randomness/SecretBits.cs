@@ -7,8 +7,9 @@ namespace PrivateKernels;
 /// Uniform bits for noise, from the operating system's generator. Not for threads to share; make one each.
 /// </summary>
 /// <remarks>
-/// Guarantee: the only place that noise takes randomness from; nothing seeds it and no word is handed out twice. A word is
-/// wiped from the buffer as it is handed out, the rest on disposal; the buffer is pinned, so the collector leaves no copy.
+/// Guarantee: the only place that noise takes randomness from; nothing seeds it and no word is handed out twice. A
+/// word is wiped from the buffer as it is handed out, the rest on disposal; the buffer is pinned, so the collector
+/// leaves no copy.
 /// </remarks>
 sealed class SecretBits : IDisposable
 {

@@ -37,7 +37,9 @@ sealed record NoiseLaw(Func<double, double> UpperTail, double Scale)
         return (Math.Cbrt(chi / (counts.Length - 1)) - (1 - freedom)) / Math.Sqrt(freedom);
     }
 
-    /// <summary>Uniformity of the two lowest bits of the samples beyond two scales: a coarse real shows there.</summary>
+    /// <summary>
+    /// Uniformity of the two lowest bits of the samples beyond two scales: a coarse real shows there.
+    /// </summary>
     public static double LowBitExcess(ReadOnlySpan<long> samples, double scale)
     {
         var counts = new long[4];

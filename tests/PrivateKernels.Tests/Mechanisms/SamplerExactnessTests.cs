@@ -93,8 +93,8 @@ public sealed class SamplerExactnessTests
             ulong last = 0;
             for (int bit = 63; bit >= 0; bit--)
                 if (IsBelow(ziggurat, layer, u, last | (1UL << bit))) last |= 1UL << bit;
-            // Nearer than 2^12 the digits of x that are not drawn yet decide. The fp64 comparison is blind up to 2^38 or
-            // so; a margin or sign that is wrong would show from about 2^20 on.
+            // Nearer than 2^12 the digits of x that are not drawn yet decide. The fp64 comparison is blind up to 2^38
+            // or so; a margin or sign that is wrong would show from about 2^20 on.
             foreach (int power in new[] { 12, 16, 20, 24, 28, 32, 36, 40, 44 })
             {
                 Assert.True(Resolve(ziggurat, layer, u, last - (1UL << power)), $"{layer} {u} {power}");
@@ -123,7 +123,8 @@ public sealed class SamplerExactnessTests
         {
             int layer = random.NextBelow(Ziggurat.Layers);
             ulong u = random.NextBits();
-            if (trial % 2 == 1) u = NextToAnEdge(ziggurat.Width(layer), scale, u, toNearest) + (ulong)(trial % 8 / 2) - 1;
+            if (trial % 2 == 1)
+                u = NextToAnEdge(ziggurat.Width(layer), scale, u, toNearest) + (ulong)(trial % 8 / 2) - 1;
             LazyPoint point = Point(ziggurat, layer, u);
             long exact = point.Round(scale, toNearest);
             Assert.Equal(exact, point.Round(scale, toNearest));
@@ -133,7 +134,9 @@ public sealed class SamplerExactnessTests
         Assert.InRange(undecided, 1, 1900);
     }
 
-    /// <summary>The leading digits whose interval holds an edge between two integers, nearest below a given u.</summary>
+    /// <summary>
+    /// The leading digits whose interval holds an edge between two integers, nearest below a given u.
+    /// </summary>
     static ulong NextToAnEdge(ulong width, Rational scale, ulong u, bool toNearest)
     {
         // s width u 2^-96 = k (or k + 1/2) for the integer k found by rounding down.
@@ -160,7 +163,8 @@ public sealed class SamplerExactnessTests
     {
         NoiseSampler sampler = new RoundedNormal(1L << 62).Sampler;
         long[] noise = new long[2000], cells = new long[2000];
-        for (int i = 0; i < cells.Length; i++) cells[i] = (i % 4) switch { 0 => long.MaxValue, 1 => long.MinValue, 2 => 5, _ => -9 };
+        ReadOnlySpan<long> held = [long.MaxValue, long.MinValue, 5, -9];
+        for (int i = 0; i < cells.Length; i++) cells[i] = held[i % 4];
         long[] before = [.. cells];
         sampler.AddTo(noise, RepeatableBits.Of(3));
         sampler.AddTo(cells, RepeatableBits.Of(3));

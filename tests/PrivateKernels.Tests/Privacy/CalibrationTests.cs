@@ -35,9 +35,10 @@ public sealed class CalibrationTests
     public void The_normal_scale_is_the_least_that_pays_for_the_sensitivity()
     {
         foreach (long units in new[] { 1L, 7, 61604497218, long.MaxValue })
-            foreach (BigInteger squared in new[] { BigInteger.One, 3, (BigInteger.One << 52) + 1, BigInteger.One << 60 })
+            foreach (BigInteger squared in new BigInteger[] { 1, 3, (1L << 52) + 1, 1L << 60 })
             {
-                var noise = (RoundedNormal)Mechanisms.Calibrate(new(MechanismKind.RoundedNormal, units), new(squared, 1));
+                var strength = new PrivacyStrength(MechanismKind.RoundedNormal, units);
+                var noise = (RoundedNormal)Mechanisms.Calibrate(strength, new(squared, 1));
                 BigInteger scaled = noise.Scaled, wanted = squared << 60;
                 Assert.True(scaled * scaled * units >= wanted);
                 Assert.True((scaled - 1) * (scaled - 1) * units < wanted);
@@ -66,7 +67,8 @@ public sealed class CalibrationTests
             Assert.Throws<InvalidFieldException>(() => Mechanisms.Calibrate(new(kind, 1L << 40), vast));
             Assert.Throws<InvalidFieldException>(() => Mechanisms.Calibrate(new(kind, 0), new(1, 1)));
             Assert.Throws<InvalidFieldException>(() => Mechanisms.Calibrate(new(kind, 1), new(0, 0)));
-            Assert.Equal(Math.ScaleB(1, 52), Mechanisms.Calibrate(new(kind, 1L << 40), new(BigInteger.One << 104, 1L << 52)).Scale);
+            var largest = new Sensitivity(BigInteger.One << 104, 1L << 52);
+            Assert.Equal(Math.ScaleB(1, 52), Mechanisms.Calibrate(new(kind, 1L << 40), largest).Scale);
         }
     }
 
@@ -75,7 +77,7 @@ public sealed class CalibrationTests
     {
         foreach (JsonElement row in GoldenFile.Read("discrete_laplace.json").Rows("scales"))
         {
-            var scale = new Rational(row.GetProperty("scale_numerator").GetInt64(), row.GetProperty("scale_denominator").GetInt64());
+            var scale = new Rational((long)row.Number("scale_numerator"), (long)row.Number("scale_denominator"));
             GoldenFile.Close(row.Number("variance"), new DiscreteLaplace(scale).Variance, 1e-12, "variance");
         }
         GoldenFile.Close((100.5 * 100.5) + (1.0 / 12), new RoundedNormal(102912).Variance, 1e-15, "variance");

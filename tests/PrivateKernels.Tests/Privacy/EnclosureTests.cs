@@ -5,6 +5,12 @@ namespace PrivateKernels.Tests;
 
 public sealed class EnclosureTests
 {
+    static readonly Func<Enclosure, Enclosure>[] Functions =
+    [
+        Enclosure.Exp, v => v * v, v => v / Enclosure.Of(3, v.Bits), v => v * (v - Enclosure.Of(7, v.Bits)),
+        v => NormalTail.Mills(v * v),
+    ];
+
     /// <summary>Digits from published tables, cut after the last: the number lies within one unit above.</summary>
     static void Holds(string decimals, Enclosure enclosure)
     {
@@ -38,13 +44,13 @@ public sealed class EnclosureTests
         for (int trial = 0; trial < 200; trial++)
         {
             var x = new Rational(random.NextBelow(1 << 30) - (1 << 28), 1 << 24);
-            foreach (Func<Enclosure, Enclosure> f in new Func<Enclosure, Enclosure>[]
-                { Enclosure.Exp, v => v * v, v => v / Enclosure.Of(3, v.Bits), v => v * (v - Enclosure.Of(7, v.Bits)), v => NormalTail.Mills(v * v) })
+            foreach (Func<Enclosure, Enclosure> f in Functions)
             {
                 Enclosure coarse = f(Enclosure.Of(x, 100)), fine = f(Enclosure.Of(x, 300));
                 Assert.True(coarse.Low <= coarse.High && fine.Low <= fine.High);
                 Assert.True(fine.High >= coarse.Low << 200 && fine.Low <= coarse.High << 200);
-                Assert.True(fine.High - fine.Low < BigInteger.Max((coarse.High - coarse.Low) << 100, BigInteger.One << 110));
+                BigInteger width = BigInteger.Max((coarse.High - coarse.Low) << 100, BigInteger.One << 110);
+                Assert.True(fine.High - fine.Low < width);
             }
         }
     }
@@ -55,13 +61,15 @@ public sealed class EnclosureTests
         // R falls, by less than 2^-20 over a step of 2^-20; the series serves below 4, the continued fraction above.
         const int bits = 200;
         BigInteger four = BigInteger.One << (bits + 2), step = BigInteger.One << (bits - 20);
-        Enclosure below = NormalTail.Mills(new(four - 1, four - 1, bits)), above = NormalTail.Mills(new(four, four, bits));
+        Enclosure below = NormalTail.Mills(new(four - 1, four - 1, bits));
+        Enclosure above = NormalTail.Mills(new(four, four, bits));
         Enclosure further = NormalTail.Mills(new(four + step, four + step, bits));
         Assert.Null(Enclosure.IsBelow(below, above));
         Assert.True(below.High - below.Low < BigInteger.One << 40);
         Assert.True(above.High - above.Low < BigInteger.One << 40);
         Assert.True(Enclosure.IsBelow(further, above));
-        GoldenFile.Close(GaussianDp.Tail(3) * Math.Sqrt(2 * Math.PI) * Math.Exp(4.5), Value(NormalTail.Mills(Enclosure.Of(3, 90))), 1e-14, "R(3)");
+        double three = GaussianDp.Tail(3) * Math.Sqrt(2 * Math.PI) * Math.Exp(4.5);
+        GoldenFile.Close(three, Value(NormalTail.Mills(Enclosure.Of(3, 90))), 1e-14, "R(3)");
     }
 
     static double Value(Enclosure x) => Math.ScaleB((double)x.Low, -x.Bits);

@@ -13,7 +13,8 @@ public sealed class GaussianDpTests
         foreach (JsonElement row in GoldenFile.Read("gaussian_sigma.json").Rows("rows"))
         {
             double epsilon = row.Number("eps"), delta = row.Number("delta");
-            GoldenFile.Close(row.Number("mu"), GaussianDp.Mu(epsilon, delta), Tolerance(delta), $"mu({epsilon}, {delta})");
+            double mu = GaussianDp.Mu(epsilon, delta);
+            GoldenFile.Close(row.Number("mu"), mu, Tolerance(delta), $"mu({epsilon}, {delta})");
         }
     }
 

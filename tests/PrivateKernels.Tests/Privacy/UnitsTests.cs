@@ -29,7 +29,8 @@ public sealed class UnitsTests
             // sigma to 20 digits settles 2^40 / sigma^2 to all but the last half unit of its last digit.
             string digits = row.GetProperty("digits20").GetString()!;
             int places = digits.Length - digits.IndexOf('.', StringComparison.Ordinal) - 1;
-            var sigma = BigInteger.Parse(digits.Replace(".", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+            string without = digits.Replace(".", "", StringComparison.Ordinal);
+            var sigma = BigInteger.Parse(without, CultureInfo.InvariantCulture);
             BigInteger square = BigInteger.Pow(10, 2 * places) << 40;
             BigInteger low = square / BigInteger.Pow(sigma + 1, 2), high = square / BigInteger.Pow(sigma - 1, 2);
             BigInteger units = Units.OfLoss(new(row.Number("eps"), row.Number("delta")));

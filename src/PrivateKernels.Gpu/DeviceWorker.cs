@@ -14,7 +14,6 @@ sealed class DeviceWorker : IDisposable
     static readonly TimeSpan[] Pauses = [.. new[] { 1, 5, 30, 300 }.Select(static s => TimeSpan.FromSeconds(s))];
 
     readonly GpuOptions _options;
-    readonly Action<Device> _check;
     readonly Action<DeviceWorker, DeviceException> _report;
     readonly BlockingCollection<JobShare> _queue = new(LargestQueue);
     readonly Thread _thread;
@@ -25,12 +24,10 @@ sealed class DeviceWorker : IDisposable
 
     /// <param name="description">Device to run.</param>
     /// <param name="options">Limits.</param>
-    /// <param name="check">Throws if a device that was just opened computes wrong cells.</param>
     /// <param name="report">Called for every trouble, on the thread that saw it.</param>
-    public DeviceWorker(
-        DeviceDescription description, GpuOptions options, Action<Device> check, Action<DeviceWorker, DeviceException> report)
+    public DeviceWorker(DeviceDescription description, GpuOptions options, Action<DeviceWorker, DeviceException> report)
     {
-        (Description, _options, _check, _report) = (description, options, check, report);
+        (Description, _options, _report) = (description, options, report);
         _thread = new Thread(Run) { IsBackground = true, Name = $"device {description.Name}" };
         _thread.Start();
     }
@@ -122,7 +119,8 @@ sealed class DeviceWorker : IDisposable
         }
     }
 
-    static void Work(JobShare share, Device device, long slotBytes)
+    /// <summary>Takes points until there are none left; on the device's thread.</summary>
+    internal static void Work(JobShare share, Device device, long slotBytes)
     {
         DeviceTask task = share.Job.Start(device);
         int rows = RowsPerSlot(share.Job, task, slotBytes);
@@ -165,7 +163,8 @@ sealed class DeviceWorker : IDisposable
             var device = new Device(Description, _options.MemoryLimitFor(Description), _options.Probe?.Invoke(Description));
             try
             {
-                _check(device);
+                // The first opening is followed by the check at start; one after a loss must prove itself here.
+                if (_losses > 0) EngineCheck.Verify(device);
             }
             catch
             {

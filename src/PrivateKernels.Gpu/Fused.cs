@@ -16,25 +16,37 @@ public static class Fused
     [IntrinsicImplementation]
     public static float Fma(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 
+    [IntrinsicImplementation]
+    public static double Fma(double a, double b, double c) => Math.FusedMultiplyAdd(a, b, c);
+
     /// <summary>Teaches a context the instruction; needed once, before anything is compiled.</summary>
     public static void Register(Context context)
     {
         var intrinsics = context.GetIntrinsicManager();
-        var method = typeof(Fused).GetMethod(nameof(Fma))!;
-        intrinsics.RegisterMethod(
-            method, new PTXIntrinsic(typeof(Fused), nameof(EmitPtx), IntrinsicImplementationMode.GenerateCode));
-        intrinsics.RegisterMethod(
-            method, new CLIntrinsic(typeof(Fused), nameof(EmitOpenCl), IntrinsicImplementationMode.GenerateCode));
+        foreach (Type type in new[] { typeof(float), typeof(double) })
+        {
+            var method = typeof(Fused).GetMethod(nameof(Fma), [type, type, type])!;
+            string emit = type == typeof(float) ? nameof(EmitPtxSingle) : nameof(EmitPtxDouble);
+            intrinsics.RegisterMethod(method, new PTXIntrinsic(typeof(Fused), emit, IntrinsicImplementationMode.GenerateCode));
+            intrinsics.RegisterMethod(
+                method, new CLIntrinsic(typeof(Fused), nameof(EmitOpenCl), IntrinsicImplementationMode.GenerateCode));
+        }
     }
 
-    public static void EmitPtx(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    public static void EmitPtxSingle(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitPtx(generator, value, "fma.rn.f32");
+
+    public static void EmitPtxDouble(PTXBackend backend, PTXCodeGenerator generator, Value value) =>
+        EmitPtx(generator, value, "fma.rn.f64");
+
+    static void EmitPtx(PTXCodeGenerator generator, Value value, string instruction)
     {
         var call = (MethodCall)value;
         var a = generator.LoadPrimitive(call[0]);
         var b = generator.LoadPrimitive(call[1]);
         var c = generator.LoadPrimitive(call[2]);
         var target = generator.AllocateHardware(value);
-        using var command = generator.BeginCommand("fma.rn.f32");
+        using var command = generator.BeginCommand(instruction);
         command.AppendArgument(target);
         command.AppendArgument(a);
         command.AppendArgument(b);

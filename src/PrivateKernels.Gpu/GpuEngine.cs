@@ -25,7 +25,7 @@ public sealed class GpuEngine : IEngine
         (_options, _fallback) = (options, fallback);
         Kind = devices[0].Kind;
         Device = string.Join(" + ", devices.Select(static d => d.Name));
-        _workers = [.. devices.Select(d => new DeviceWorker(d, options, static _ => { }, Report))];
+        _workers = [.. devices.Select(d => new DeviceWorker(d, options, Report))];
     }
 
     /// <summary>Raised once per trouble, on a thread of the engine.</summary>

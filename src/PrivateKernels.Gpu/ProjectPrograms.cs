@@ -14,6 +14,9 @@ public struct ProjectArguments
     /// <summary>[query][column][group] sums; overwritten.</summary>
     public ArrayView<double> Sums;
 
+    /// <summary>Sums: queries x columns x groups.</summary>
+    public int Count;
+
     public int Columns;
 
     public int Groups;
@@ -22,37 +25,43 @@ public struct ProjectArguments
     public int Frequencies;
 }
 
-/// <summary>Inner products of features and weights in fp64.</summary>
+/// <summary>Inner products of features and weights in fp64, added in the order that <see cref="IEngine"/> prescribes.</summary>
 public static class ProjectPrograms
 {
     public const int Threads = 128;
 
-    /// <summary>
-    /// One group of threads per (query, column, group of frequencies). Thread t adds frequencies t, t + 128, ..., cosine
-    /// before sine; then a tree: the order depends on the map alone.
-    /// </summary>
+    /// <summary>Threads per sum, one for each of its sixteen partial sums.</summary>
+    public const int Lanes = 16;
+
+    /// <summary>Sums per group of threads.</summary>
+    public const int SumsPerGroup = Threads / Lanes;
+
     public static void Project(ProjectArguments arguments)
     {
         var partial = SharedMemory.Allocate<double>(Threads);
-        int m = arguments.Frequencies, width = m / arguments.Groups;
-        int group = Grid.IdxX % arguments.Groups, rest = Grid.IdxX / arguments.Groups;
-        int column = rest % arguments.Columns, query = rest / arguments.Columns;
-        long features = (long)query * 2 * m + group * width, weights = (long)column * 2 * m + group * width;
+        int m = arguments.Frequencies, width = m / arguments.Groups, lane = Group.IdxX % Lanes;
+        int at = Grid.IdxX * SumsPerGroup + Group.IdxX / Lanes;
         double sum = 0;
-        for (int from = 0; from < width; from += Threads)
+        if (at < arguments.Count)
         {
-            int j = from + Group.IdxX;
-            if (j >= width) continue;
-            sum += arguments.Features[features + j] * arguments.Weights[weights + j];
-            sum += arguments.Features[features + m + j] * arguments.Weights[weights + m + j];
+            int group = at % arguments.Groups, column = at / arguments.Groups % arguments.Columns;
+            int query = at / arguments.Groups / arguments.Columns;
+            long features = (long)query * 2 * m + group * width, weights = (long)column * 2 * m + group * width;
+            for (int from = 0; from < width; from += Lanes)
+            {
+                int j = from + lane;
+                if (j >= width) continue;
+                sum = Fused.Fma(arguments.Features[features + j], arguments.Weights[weights + j], sum);
+                sum = Fused.Fma(arguments.Features[features + m + j], arguments.Weights[weights + m + j], sum);
+            }
         }
         partial[Group.IdxX] = sum;
         Group.Barrier();
-        for (int half = Threads / 2; half > 0; half /= 2)
+        for (int half = Lanes / 2; half > 0; half /= 2)
         {
-            if (Group.IdxX < half) partial[Group.IdxX] += partial[Group.IdxX + half];
+            if (lane < half) partial[Group.IdxX] += partial[Group.IdxX + half];
             Group.Barrier();
         }
-        if (Group.IdxX == 0) arguments.Sums[Grid.IdxX] = partial[0];
+        if (lane == 0 && at < arguments.Count) arguments.Sums[at] = partial[Group.IdxX];
     }
 }

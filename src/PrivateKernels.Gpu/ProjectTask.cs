@@ -53,10 +53,11 @@ sealed class ProjectTask : DeviceTask
         {
             var arguments = new ProjectArguments
             {
-                Features = features, Weights = _deviceWeights, Sums = Sums(slot, range), Columns = _columns,
+                Features = features, Weights = _deviceWeights, Sums = Sums(slot, range), Count = range.Count * _sumsPerQuery, Columns = _columns,
                 Groups = _map.Groups, Frequencies = _map.Frequencies,
             };
-            _device.Launch(s.Stream, ProjectPrograms.Project, range.Count * _sumsPerQuery, ProjectPrograms.Threads, arguments);
+            int groups = (arguments.Count + ProjectPrograms.SumsPerGroup - 1) / ProjectPrograms.SumsPerGroup;
+            _device.Launch(s.Stream, ProjectPrograms.Project, groups, ProjectPrograms.Threads, arguments);
         }
         _launched.Add((slot, range, new double[range.Count * _sumsPerQuery]));
     }
@@ -87,7 +88,7 @@ sealed class ProjectTask : DeviceTask
         int m = _map.Frequencies, width = m / _map.Groups;
         var features = new float[view.Length];
         _device.Download<float>(view, features);
-        Span<double> partial = stackalloc double[ProjectPrograms.Threads];
+        Span<double> partial = stackalloc double[ProjectPrograms.Lanes];
         for (int at = 0; at < sums.Length; at++)
         {
             int group = at % _map.Groups, column = at / _map.Groups % _columns, query = at / _sumsPerQuery;
@@ -96,8 +97,9 @@ sealed class ProjectTask : DeviceTask
             partial.Clear();
             for (int j = 0; j < width; j++)
             {
-                partial[j % partial.Length] += x[j] * w[j];
-                partial[j % partial.Length] += x[m + j] * w[m + j];
+                ref double sum = ref partial[j % partial.Length];
+                sum = Math.FusedMultiplyAdd(x[j], w[j], sum);
+                sum = Math.FusedMultiplyAdd(x[m + j], w[m + j], sum);
             }
             for (int half = partial.Length / 2; half > 0; half /= 2)
                 for (int t = 0; t < half; t++) partial[t] += partial[t + half];

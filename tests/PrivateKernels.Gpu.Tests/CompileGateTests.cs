@@ -111,6 +111,6 @@ public sealed partial class CompileGateTests
     [GeneratedRegex(@"\bfma\s*\(")]
     private static partial Regex ClFma();
 
-    [GeneratedRegex(@"call [^\n]*@(?:_Z3fmafff|llvm\.fma\.f32)\(")]
+    [GeneratedRegex(@"call [^\n]*@(?:_Z3fmafff|_Z3fmaddd|llvm\.fma\.f(?:32|64))\(")]
     private static partial Regex FmaCall();
 }

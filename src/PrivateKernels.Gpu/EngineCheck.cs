@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace PrivateKernels.Gpu;
+
+/// <summary>What the check at start says about an engine.</summary>
+/// <param name="Engine">The engine.</param>
+/// <param name="IsVerified">Its cells have the golden hash.</param>
+/// <param name="RecordsPerSecond">Speed on the fixed batch, copies included; 0 if not verified.</param>
+/// <param name="Problem">Why it is not verified, or null.</param>
+public sealed record EngineReport(IEngine Engine, bool IsVerified, double RecordsPerSecond, string? Problem);
+
+/// <summary>
+/// The fixed batch on which every engine is verified and timed at start: 4096 records of dimension 128, 1024 pairs of
+/// features, dense and structured. Everything in it comes from integers, so it is the same on every platform.
+/// </summary>
+public static class EngineCheck
+{
+    const int Records = 4096, Dimension = 128, Frequencies = 1024, TimedRuns = 5;
+
+    /// <summary>FNV-1a hash of the cells that every engine must get.</summary>
+    public const ulong GoldenHash = 0xf8466b63ceb4fc65;
+
+    static readonly Lazy<(Points Points, FourierMap[] Maps)> Batch = new(Make);
+
+    /// <summary>
+    /// Verifies and times engines; the fastest verified one first, those that failed last.
+    /// </summary>
+    public static IReadOnlyList<EngineReport> Race(IEnumerable<IEngine> engines) =>
+        [.. engines.Select(Check).OrderByDescending(static report => report.RecordsPerSecond)];
+
+    /// <summary>Runs the batch: the hash of both maps first, then the median time of five runs of the structured one.</summary>
+    public static EngineReport Check(IEngine engine)
+    {
+        try
+        {
+            ulong hash = Hash(engine.AddFourier, Batch.Value.Maps);
+            if (hash != GoldenHash) return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
+            var seconds = new double[TimedRuns];
+            for (int run = 0; run < TimedRuns; run++)
+            {
+                long began = Stopwatch.GetTimestamp();
+                Hash(engine.AddFourier, Batch.Value.Maps.AsSpan(1));
+                seconds[run] = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            }
+            Array.Sort(seconds);
+            return new(engine, true, Records / seconds[TimedRuns / 2], null);
+        }
+        catch (EngineFailedException e)
+        {
+            return new(engine, false, 0, e.Message);
+        }
+    }
+
+    /// <summary>Throws unless a device that was just opened gets the golden cells.</summary>
+    internal static void Verify(Device device)
+    {
+        ulong hash = Hash((map, points, cells) =>
+        {
+            var sums = new long[cells.Length];
+            var job = new DeviceJob(points, d => new FourierTask(d, map, points.Count, sums), new WorkList(points.Count), 1);
+            using var share = new JobShare(job);
+            DeviceWorker.Work(share, device, new GpuOptions().SlotBytes);
+            sums.CopyTo(cells);
+        }, Batch.Value.Maps);
+        if (hash != GoldenHash)
+            throw new DeviceException(DeviceTrouble.Program, $"{device.Description.Name} computes wrong cells (hash {hash:x16})");
+    }
+
+    delegate void AddFourier(FourierMap map, Points points, Span<long> cells);
+
+    static ulong Hash(AddFourier add, ReadOnlySpan<FourierMap> maps)
+    {
+        ulong hash = 14695981039346656037;
+        var cells = new long[2 * Frequencies];
+        foreach (FourierMap map in maps)
+        {
+            Array.Clear(cells);
+            add(map, Batch.Value.Points, cells);
+            foreach (long cell in cells) hash = (hash ^ (ulong)cell) * 1099511628211;
+        }
+        return hash;
+    }
+
+    static (Points Points, FourierMap[] Maps) Make()
+    {
+        var random = new PublicRandom(0x70726976);
+        float Next(float scale) => (int)(random.NextBits() >> 40) * scale - (1 << 23) * scale;
+        float[] Many(int count, float scale)
+        {
+            var values = new float[count];
+            for (int i = 0; i < count; i++) values[i] = Next(scale);
+            return values;
+        }
+        var points = new Points(Many(Records * Dimension, 1f / (1 << 22)), Dimension);
+        FourierMap dense = FourierMap.Dense(Dimension, Many(Frequencies * Dimension, 1f / (1 << 24)), 1);
+        float[] radii = Many(Frequencies, 1f / (1 << 30));
+        var flips = new uint[3 * Frequencies];
+        for (int i = 0; i < flips.Length; i++) flips[i] = (uint)(random.NextBits() >> 63) << 31;
+        return (points, [dense, FourierMap.Structured(Dimension, Dimension, flips, radii, 1)]);
+    }
+}

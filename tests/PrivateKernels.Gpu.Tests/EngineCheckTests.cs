@@ -1,0 +1,63 @@
+using PrivateKernels.Gpu;
+
+namespace PrivateKernels.Tests;
+
+public sealed class EngineCheckTests
+{
+    [Fact]
+    public void Device_and_processor_have_the_golden_hash_and_the_faster_one_leads()
+    {
+        using var simd = new SimdEngine();
+        using var device = new GpuEngine([Devices.UnderTest], new NoFallback(), new GpuOptions { IsForced = true });
+        IReadOnlyList<EngineReport> reports = EngineCheck.Race([device, simd]);
+        Assert.All(reports, static report => Assert.Null(report.Problem));
+        Assert.All(reports, static report => Assert.True(report.IsVerified));
+        Assert.True(reports[0].RecordsPerSecond >= reports[1].RecordsPerSecond);
+    }
+
+    [Fact]
+    public void An_engine_whose_cells_are_off_by_one_is_not_verified()
+    {
+        using var simd = new SimdEngine(1);
+        EngineReport report = EngineCheck.Check(new OffByOne(simd));
+        Assert.False(report.IsVerified);
+        Assert.Equal(0, report.RecordsPerSecond);
+        Assert.Contains("hash", report.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Processors_that_offer_OpenCL_are_left_out_unless_they_are_allowed()
+    {
+        Assert.True(Devices.UnderTest.Kind != EngineKind.OpenCl || Devices.UnderTest.IsProcessor);
+        Assert.DoesNotContain(GpuDevices.Find(allowCpuOpenCl: false), static device => device.IsProcessor);
+    }
+
+    sealed class OffByOne(SimdEngine engine) : IEngine
+    {
+        public EngineKind Kind => engine.Kind;
+
+        public string Device => engine.Device;
+
+        public void AddFourier(FourierMap map, Points points, Span<long> cells)
+        {
+            engine.AddFourier(map, points, cells);
+            cells[^1]++;
+        }
+
+        public void ProjectFourier(
+            FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
+            engine.ProjectFourier(map, queries, weights, columns, sums);
+
+        public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
+            engine.AddSigns(map, points, counts, fractions);
+
+        public void AddMoments(MomentMap map, Points points, Span<long> cells) => engine.AddMoments(map, points, cells);
+
+        public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
+            engine.AddExactSums(function, points, queries, sums);
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -80,6 +80,16 @@ public sealed class CalibrationTests
             var scale = new Rational((long)row.Number("scale_numerator"), (long)row.Number("scale_denominator"));
             GoldenFile.Close(row.Number("variance"), new DiscreteLaplace(scale).Variance, 1e-12, "variance");
         }
-        GoldenFile.Close((100.5 * 100.5) + (1.0 / 12), new RoundedNormal(102912).Variance, 1e-15, "variance");
+        int dyadic = 0;
+        foreach (JsonElement row in GoldenFile.Read("rounded_normal.json").Rows("scales"))
+        {
+            double scaled = row.Number("s") * 1024;
+            if (scaled != Math.Floor(scaled)) continue;
+            GoldenFile.Close(row.Number("variance"), new RoundedNormal((long)scaled).Variance, 1e-12, "variance");
+            dyadic++;
+        }
+        Assert.Equal(2, dyadic);
+        // The least scale, 2^-10: the noise is always 0.
+        Assert.Equal(0, new RoundedNormal(1).Variance);
     }
 }

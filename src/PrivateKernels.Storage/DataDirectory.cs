@@ -70,6 +70,7 @@ public sealed class DataDirectory : IDisposable
             lockFile.Dispose();
             if (e is Microsoft.Data.Sqlite.SqliteException or InvalidDataException)
                 throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
+            if (e is IOException) options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
             throw;
         }
     }

@@ -17,7 +17,7 @@ static class LedgerCheck
     {
         if (database.Number("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger_head'") == 0)
         {
-            if (!witness.IsEmpty) throw Behind(null, witness.Read());
+            if (!witness.IsNew) throw Behind(null, witness.Read());
             Create(database);
         }
         CheckSchema(database);
@@ -60,7 +60,7 @@ static class LedgerCheck
     static void CheckWitness(SqliteSession database, Witness witness, LedgerPosition head)
     {
         LedgerPosition? seen = witness.Read();
-        if (seen is null && (!witness.IsEmpty || head.Sequence > 0))
+        if (seen is null && (!witness.IsNew || head.Sequence > 0))
             throw Corrupt("The witness of the ledger is missing or altered.");
         if (seen is not null)
         {

@@ -25,8 +25,8 @@ sealed class Witness : IDisposable
         if (isNew) Disk.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
-    /// <summary>Whether nothing was ever written.</summary>
-    internal bool IsEmpty => _file.Length == 0;
+    /// <summary>Whether nothing was ever written whole: a later write would have made the file two slots long.</summary>
+    internal bool IsNew => _file.Length <= SlotBytes && Read() is null;
 
     /// <summary>The newest position in a slot that is whole; null if there is none.</summary>
     internal LedgerPosition? Read()

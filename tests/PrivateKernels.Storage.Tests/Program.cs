@@ -5,6 +5,7 @@ static class Program
 {
     static async Task<int> Main(string[] args)
     {
+        if (args is ["crash-host", ..]) return await CrashHost.Run(args[1], args[2], args[3]);
         if (args.Any(static a => a is "--server" or "--internal-msbuild-node"))
             return await Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(
                 args, PrivateKernels.Storage.Tests.SelfRegisteredExtensions.AddSelfRegisteredExtensions);

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace PrivateKernels.Tests;
+
+/// <summary>A process is stopped at every named point; the next one must come to the same end.</summary>
+public sealed class CrashTests
+{
+    public static TheoryData<string> Failpoints =>
+    [
+        "create.before_commit", "create.after_commit", "create.before_witness", "upload.after_commit",
+        "ingest.before_fsync", "ingest.after_fsync", "finish.before_commit", "finish.after_commit",
+        "reserve.before_commit", "reserve.after_commit", "reserve.before_witness", "witness.mid_write", "build.aggregating",
+        "build.after_draw", "release.mid_write", "release.before_fsync", "release.before_dirsync",
+        "post.before_commit", "post.after_commit", "post.before_witness", "post.before_rename", "post.before_dirsync",
+        "post.after_rename", "void.before_commit", "void.after_commit", "delete.before_commit", "delete.after_commit",
+        "delete.after_tombstone", "checkpoint.during",
+    ];
+
+    public static TheoryData<string> DurableSteps =>
+    [
+        "ingest.before_fsync", "finish.before_commit", "reserve.before_commit", "witness.mid_write", "release.before_fsync",
+        "release.before_dirsync", "post.before_commit", "post.before_witness", "post.before_rename", "post.before_dirsync",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Failpoints))]
+    public async Task A_kill_at_any_point_changes_nothing_about_the_end(string failpoint)
+    {
+        using var scratch = new Scratch();
+        Life first = await Run(scratch, failpoint, "kill");
+        Assert.Equal(137, first.ExitCode);
+        Life second = await Run(scratch, "none", "kill");
+        Assert.Equal(0, second.ExitCode);
+        CheckEnd(scratch, first, second);
+    }
+
+    [Theory]
+    [MemberData(nameof(DurableSteps))]
+    public async Task A_failed_durable_step_ends_the_process_without_a_reply(string failpoint)
+    {
+        using var scratch = new Scratch();
+        Life first = await Run(scratch, failpoint, "fail");
+        Assert.Equal(74, first.ExitCode);
+        if (failpoint.StartsWith("post.", StringComparison.Ordinal)) Assert.DoesNotContain("posted", first.Lines);
+        Life second = await Run(scratch, "none", "fail");
+        Assert.Equal(0, second.ExitCode);
+        CheckEnd(scratch, first, second);
+    }
+
+    static void CheckEnd(Scratch scratch, Life first, Life second)
+    {
+        using DataDirectory directory = scratch.Open();
+        Assert.Empty(directory.TakeInterruptedBuilds());
+        ReleaseRow release = directory.Releases.Get("people", "first");
+        Scratch.Content(directory, release);
+        AccountRow account = directory.Datasets.GetBudget("people")!;
+        Assert.Equal((release.Cost.Units, 0), (account.SpentUnits, account.ReservedUnits));
+        Assert.Equal(ReleaseState.Failed, directory.Releases.Get("people", "second").State);
+        Assert.Equal(DatasetState.Deleted, directory.Datasets.Get("gone").State);
+        Assert.Equal(120, directory.Datasets.Get("people").RecordCount);
+        LedgerEntryKind[] kinds = [.. directory.Ledger.ListEntries(null, 0, 100).Select(static e => e.Kind).Order()];
+        Assert.Equal(
+            [
+                LedgerEntryKind.Open, LedgerEntryKind.Open, LedgerEntryKind.Reserve, LedgerEntryKind.Reserve, LedgerEntryKind.Post,
+                LedgerEntryKind.Void, LedgerEntryKind.Tombstone, LedgerEntryKind.Dataset, LedgerEntryKind.Dataset,
+            ],
+            kinds);
+        Assert.Single(Directory.GetFiles(scratch.FileOf("releases")));
+        Assert.Empty(Directory.GetFiles(scratch.FileOf("pending")));
+        Assert.Single(Directory.GetDirectories(scratch.FileOf("datasets")));
+        string[] lines = [.. first.Lines, .. second.Lines];
+        // Every attempt summed the same rows, and every draw that was ever announced is the one that is kept.
+        Assert.InRange(lines.Where(static l => l.StartsWith("rows ", StringComparison.Ordinal)).Distinct().Count(), 0, 1);
+        Assert.All(
+            lines.Where(static l => l.StartsWith("release ", StringComparison.Ordinal)),
+            l => Assert.Equal($"release {Convert.ToHexString(release.Sha256.Span)}", l));
+    }
+
+    internal sealed record Life(int ExitCode, IReadOnlyList<string> Lines);
+
+    internal static async Task<Life> Run(Scratch scratch, string failpoint, string action)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, [])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
+            start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
+        foreach (string argument in (string[])["crash-host", scratch.Path, failpoint, action]) start.ArgumentList.Add(argument);
+        // The process lives for a moment: quick code at once is worth more than fast code later.
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        using Process process = Process.Start(start)!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        string text = await errors;
+        if (process.ExitCode is not (0 or 74 or 75 or 76 or 137)) Assert.Fail(text);
+        return new(process.ExitCode, output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+}

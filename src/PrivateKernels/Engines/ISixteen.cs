@@ -27,11 +27,9 @@ readonly unsafe struct Sixteen512(Vector512<double> a, Vector512<double> b) : IS
     public static Sixteen512 Load(double* from) => new(Vector512.Load(from), Vector512.Load(from + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Sixteen512 Widen(float* from)
-    {
-        Vector512<float> x = Vector512.Load(from);
-        return new(Vector512.WidenLower(x), Vector512.WidenUpper(x));
-    }
+    public static Sixteen512 Widen(float* from) => new(
+        Vector512.WidenLower(Vector256.Load(from).ToVector512Unsafe()),
+        Vector512.WidenLower(Vector256.Load(from + 8).ToVector512Unsafe()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Sixteen512 value, double* to)

@@ -41,7 +41,8 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     public static Lanes16 operator &(Lanes16 a, Lanes16 b) => new(a._value & b._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes16 Fma(Lanes16 a, Lanes16 b, Lanes16 c) => new(Vector512.FusedMultiplyAdd(a._value, b._value, c._value));
+    public static Lanes16 Fma(Lanes16 a, Lanes16 b, Lanes16 c) =>
+        new(Vector512.FusedMultiplyAdd(a._value, b._value, c._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Sqrt(Lanes16 a) => new(Vector512.Sqrt(a._value));
@@ -56,7 +57,8 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     public static Lanes16 AtMost(Lanes16 a, Lanes16 b) => new(Vector512.LessThanOrEqual(a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes16 Select(Lanes16 mask, Lanes16 a, Lanes16 b) => new(Vector512.ConditionalSelect(mask._value, a._value, b._value));
+    public static Lanes16 Select(Lanes16 mask, Lanes16 a, Lanes16 b) =>
+        new(Vector512.ConditionalSelect(mask._value, a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 FlipSign(Lanes16 value, Lanes16 bits) =>
@@ -67,7 +69,8 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
         new(Vector512.ConditionalSelect(mask._value, a._value * b._value, Vector512<float>.Zero));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes16 AddIntegers(Lanes16 a, Lanes16 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
+    public static Lanes16 AddIntegers(Lanes16 a, Lanes16 b) =>
+        new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 ShiftLeft(Lanes16 a, int count) => new((a._value.AsInt32() << count).AsSingle());
@@ -84,18 +87,17 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Exchange(Lanes16 a, int stride) => stride switch
     {
-        1 => new(Vector512.Shuffle(a._value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14))),
-        2 => new(Vector512.Shuffle(a._value, Vector512.Create(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))),
-        4 => new(Vector512.Shuffle(a._value, Vector512.Create(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))),
-        _ => new(Vector512.Shuffle(a._value, Vector512.Create(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))),
+        1 => new(Vector512.Shuffle(
+            a._value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14))),
+        2 => new(Vector512.Shuffle(
+            a._value, Vector512.Create(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))),
+        4 => new(Vector512.Shuffle(
+            a._value, Vector512.Create(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11))),
+        _ => new(Vector512.Shuffle(
+            a._value, Vector512.Create(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))),
     };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes16 SignsOf(int stride) => stride switch
-    {
-        1 => new(Vector512.Create(0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31).AsSingle()),
-        2 => new(Vector512.Create(0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31).AsSingle()),
-        4 => new(Vector512.Create(0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
-        _ => new(Vector512.Create(0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
-    };
+    public static Lanes16 SignsOf(int stride) =>
+        new(((Vector512<uint>.Indices & Vector512.Create((uint)stride)) * Vector512.Create(0x80000000u / (uint)stride)).AsSingle());
 }

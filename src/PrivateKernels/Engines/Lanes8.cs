@@ -41,7 +41,8 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 operator &(Lanes8 a, Lanes8 b) => new(a._value & b._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes8 Fma(Lanes8 a, Lanes8 b, Lanes8 c) => new(Vector256.FusedMultiplyAdd(a._value, b._value, c._value));
+    public static Lanes8 Fma(Lanes8 a, Lanes8 b, Lanes8 c) =>
+        new(Vector256.FusedMultiplyAdd(a._value, b._value, c._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Sqrt(Lanes8 a) => new(Vector256.Sqrt(a._value));
@@ -56,7 +57,8 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 AtMost(Lanes8 a, Lanes8 b) => new(Vector256.LessThanOrEqual(a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes8 Select(Lanes8 mask, Lanes8 a, Lanes8 b) => new(Vector256.ConditionalSelect(mask._value, a._value, b._value));
+    public static Lanes8 Select(Lanes8 mask, Lanes8 a, Lanes8 b) =>
+        new(Vector256.ConditionalSelect(mask._value, a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 FlipSign(Lanes8 value, Lanes8 bits) =>
@@ -67,7 +69,8 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
         new(Vector256.ConditionalSelect(mask._value, a._value * b._value, Vector256<float>.Zero));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes8 AddIntegers(Lanes8 a, Lanes8 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
+    public static Lanes8 AddIntegers(Lanes8 a, Lanes8 b) =>
+        new((a._value.AsInt32() + b._value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 ShiftLeft(Lanes8 a, int count) => new((a._value.AsInt32() << count).AsSingle());
@@ -84,16 +87,15 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Exchange(Lanes8 a, int stride) => stride switch
     {
-        1 => new(Vector256.Shuffle(a._value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6))),
-        2 => new(Vector256.Shuffle(a._value, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5))),
-        _ => new(Vector256.Shuffle(a._value, Vector256.Create(4, 5, 6, 7, 0, 1, 2, 3))),
+        1 => new(Vector256.Shuffle(
+            a._value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6))),
+        2 => new(Vector256.Shuffle(
+            a._value, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5))),
+        _ => new(Vector256.Shuffle(
+            a._value, Vector256.Create(4, 5, 6, 7, 0, 1, 2, 3))),
     };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes8 SignsOf(int stride) => stride switch
-    {
-        1 => new(Vector256.Create(0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31, 0u, 1u << 31).AsSingle()),
-        2 => new(Vector256.Create(0u, 0u, 1u << 31, 1u << 31, 0u, 0u, 1u << 31, 1u << 31).AsSingle()),
-        _ => new(Vector256.Create(0u, 0u, 0u, 0u, 1u << 31, 1u << 31, 1u << 31, 1u << 31).AsSingle()),
-    };
+    public static Lanes8 SignsOf(int stride) =>
+        new(((Vector256<uint>.Indices & Vector256.Create((uint)stride)) * Vector256.Create(0x80000000u / (uint)stride)).AsSingle());
 }

@@ -1,42 +1,60 @@
+using System.Runtime.CompilerServices;
+
 namespace PrivateKernels;
 
-/// <summary>Integer moments of <see cref="MomentMap"/>, record by record because the norm clamp looks at a whole record.</summary>
-static unsafe class MomentSums
+/// <summary>Integer moments of <see cref="MomentMap"/>, a record at a time: the norm clamp looks at a whole record.</summary>
+static unsafe class MomentSums<V>
+    where V : unmanaged, ILanes<V>
 {
     const int RecordsPerItem = 256;
     const float Limit = 4194304f;
 
-    public static void Add(Workers workers, MomentMap map, float* x, int count, long* cells) =>
+    public static void Add(Workers workers, MomentMap map, float* x, int count, float* center, long* cells) =>
         workers.Run((count + RecordsPerItem - 1) / RecordsPerItem, (item, scratch) =>
         {
-            int d = map.Dimension, first = item * RecordsPerItem;
-            int* v = (int*)scratch.Take(d + 2 + 2 * (d + 2) + 1);
-            // Behind the record's d + 2 integers, on an even index: their int64 sums.
-            long* sums = (long*)(v + (d + 2 + 1) / 2 * 2);
-            new Span<long>(sums, d + 2).Clear();
+            int d = map.Dimension, first = item * RecordsPerItem, size = d + 2;
+            float* z = scratch.Take(d + size + 1 + 2 * size);
+            int* v = (int*)(z + d);
+            // The int64 sums lie behind, at an even index.
+            long* sums = (long*)(z + (d + size + 1) / 2 * 2);
+            new Span<long>(sums, size).Clear();
             for (int n = first; n < Math.Min(count, first + RecordsPerItem); n++)
             {
-                Cells(map, x + (nint)n * d, new Span<int>(v, d + 2));
-                for (int j = 0; j < d + 2; j++) sums[j] += v[j];
+                float* record = x + (nint)n * d;
+                v[0] = map.Constant;
+                Scale(record, center, d, map.Linear, z, v + 1);
+                v[d + 1] = (int)Math.Clamp(SquaredNorm(z, d) * map.Square, -Limit, Limit);
+                NormClamp.Apply(new Span<int>(v, size), map.SquaredBound);
+                for (int j = 0; j < size; j++) sums[j] += v[j];
             }
-            for (int j = 0; j < d + 2; j++) Interlocked.Add(ref cells[j], sums[j]);
+            for (int j = 0; j < size; j++) Interlocked.Add(ref cells[j], sums[j]);
         });
 
-    static void Cells(MomentMap map, float* x, Span<int> v)
+    /// <summary>z = x - center; v = z linear, limited and truncated.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Scale(float* x, float* center, int d, float linear, float* z, int* v)
     {
-        int d = map.Dimension;
-        float[] center = map.Center;
-        float q = 0f;
-        v[0] = map.Constant;
-        for (int k = 0; k < d; k++)
+        V factor = V.Broadcast(linear), upper = V.Broadcast(Limit), lower = V.Broadcast(-Limit);
+        int k = 0;
+        for (; k + V.Count <= d; k += V.Count)
         {
-            float z = x[k] - center[k];
-            q = MathF.FusedMultiplyAdd(z, z, q);
-            v[1 + k] = Truncate(z * map.Linear);
+            V difference = V.Load(x + k) - V.Load(center + k);
+            V.Store(difference, z + k);
+            V.Store(V.Truncate(V.Min(V.Max(difference * factor, lower), upper)), (float*)v + k);
         }
-        v[d + 1] = Truncate(q * map.Square);
-        NormClamp.Apply(v, map.SquaredBound);
+        for (; k < d; k++)
+        {
+            z[k] = x[k] - center[k];
+            v[k] = (int)Math.Clamp(z[k] * linear, -Limit, Limit);
+        }
     }
 
-    static int Truncate(float value) => (int)Math.Clamp(value, -Limit, Limit);
+    /// <summary>One fused multiply-add chain, k rising: the recipe leaves nothing to share out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static float SquaredNorm(float* z, int d)
+    {
+        float q = 0f;
+        for (int k = 0; k < d; k++) q = MathF.FusedMultiplyAdd(z[k], z[k], q);
+        return q;
+    }
 }

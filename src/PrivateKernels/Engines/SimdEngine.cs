@@ -28,58 +28,30 @@ public sealed unsafe class SimdEngine : IEngine
 
     public EngineKind Kind => EngineKind.Simd;
 
-    public string Device => $"{(_wide ? "AVX-512" : Vector256.IsHardwareAccelerated ? "AVX2" : "portable")}, {_workers.Count} threads";
+    public string Device
+    {
+        get
+        {
+            string lanes = _wide ? "AVX-512" : Vector256.IsHardwareAccelerated ? "AVX2" : "portable";
+            return $"{lanes}, {_workers.Count} threads";
+        }
+    }
 
     public void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(cells.Length == 2 * map.Frequencies, nameof(cells));
-        fixed (float* x = points.Values.Span, radii = map.Radii)
-        fixed (uint* flips = map.Flips)
-        fixed (long* to = cells)
-            switch (map.IsStructured, _wide)
-            {
-                case (true, true): StructuredFourier<Lanes16>.Add(_workers, map, x, points.Count, flips, radii, to); break;
-                case (true, false): StructuredFourier<Lanes8>.Add(_workers, map, x, points.Count, flips, radii, to); break;
-                case (false, true): DenseFourier<Lanes16, Tile8x48>.Add(_workers, map, PanelsOf(map), x, points.Count, to); break;
-                default: DenseFourier<Lanes8, Tile6x16>.Add(_workers, map, PanelsOf(map), x, points.Count, to); break;
-            }
+        if (_wide) AddFourier<Lanes16, Tile8x48>(map, points, cells);
+        else AddFourier<Lanes8, Tile6x16>(map, points, cells);
     }
 
     public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
-        int m = map.Frequencies, d = map.Dimension;
-        Expect(queries.Dimension == d, nameof(queries));
-        Expect(weights.Length == 2L * m * columns, nameof(weights));
+        Expect(queries.Dimension == map.Dimension, nameof(queries));
+        Expect(weights.Length == 2L * map.Frequencies * columns, nameof(weights));
         Expect(sums.Length == (long)queries.Count * columns * map.Groups, nameof(sums));
-        int rows = map.IsStructured ? (_wide ? Lanes16.Count : Lanes8.Count) : _wide ? Tile8x48.Rows : Tile6x16.Rows;
-        nint stride = (m + Tile8x48.Columns - 1) / Tile8x48.Columns * Tile8x48.Columns;
-        Panels? panels = map.IsStructured ? null : PanelsOf(map);
-        fixed (float* pinnedPoints = queries.Values.Span, pinnedRadii = map.Radii)
-        fixed (uint* pinnedFlips = map.Flips)
-        fixed (double* pinnedWeights = weights, pinnedSums = sums)
-        {
-            float* x = pinnedPoints, radii = pinnedRadii;
-            uint* flips = pinnedFlips;
-            double* w = pinnedWeights, to = pinnedSums;
-            _workers.Run((queries.Count + rows - 1) / rows, (item, scratch) =>
-            {
-                int first = item * rows, count = Math.Min(rows, queries.Count - first);
-                AlignedFloats features = _workers.Rent();
-                float* cos = features.Take(2 * stride * count), sin = cos + stride * count, from = x + (nint)first * d;
-                switch (map.IsStructured, _wide)
-                {
-                    case (true, true): StructuredFourier<Lanes16>.Features(map, from, count, flips, radii, cos, sin, stride, scratch); break;
-                    case (true, false): StructuredFourier<Lanes8>.Features(map, from, count, flips, radii, cos, sin, stride, scratch); break;
-                    case (false, true): DenseFourier<Lanes16, Tile8x48>.Features(map, panels!, from, count, cos, sin, stride, scratch); break;
-                    default: DenseFourier<Lanes8, Tile6x16>.Features(map, panels!, from, count, cos, sin, stride, scratch); break;
-                }
-                double* answers = to + (nint)first * columns * map.Groups;
-                if (_wide) Projection<Sixteen512>.Apply(cos, sin, stride, count, w, m, columns, map.Groups, answers);
-                else Projection<Sixteen256>.Apply(cos, sin, stride, count, w, m, columns, map.Groups, answers);
-                _workers.Return(features);
-            });
-        }
+        if (_wide) ProjectFourier<Lanes16, Tile8x48, Sixteen512>(map, queries, weights, columns, sums);
+        else ProjectFourier<Lanes8, Tile6x16, Sixteen256>(map, queries, weights, columns, sums);
     }
 
     public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
@@ -99,9 +71,12 @@ public sealed unsafe class SimdEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(cells.Length == map.Dimension + 2, nameof(cells));
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, center = map.Center)
         fixed (long* to = cells)
-            MomentSums.Add(_workers, map, x, points.Count, to);
+        {
+            if (_wide) MomentSums<Lanes16>.Add(_workers, map, x, points.Count, center, to);
+            else MomentSums<Lanes8>.Add(_workers, map, x, points.Count, center, to);
+        }
     }
 
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
@@ -111,8 +86,9 @@ public sealed unsafe class SimdEngine : IEngine
         fixed (float* x = points.Values.Span, y = queries.Values.Span)
         fixed (double* to = sums)
         {
-            if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, points.Count, y, queries.Count, points.Dimension, to);
-            else ExactSums<Lanes8, Tile6x16>.Add(_workers, function, x, points.Count, y, queries.Count, points.Dimension, to);
+            (int n, int q, int d) = (points.Count, queries.Count, points.Dimension);
+            if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, n, y, q, d, to);
+            else ExactSums<Lanes8, Tile6x16>.Add(_workers, function, x, n, y, q, d, to);
         }
     }
 
@@ -122,6 +98,51 @@ public sealed unsafe class SimdEngine : IEngine
         _workers.Dispose();
         foreach ((_, Panels panels) in _panels) panels.Dispose();
         _panels.Clear();
+    }
+
+    void AddFourier<V, TTile>(FourierMap map, Points points, Span<long> cells)
+        where V : unmanaged, ILanes<V>
+        where TTile : struct, ITile
+    {
+        fixed (float* x = points.Values.Span, radii = map.Radii)
+        fixed (uint* flips = map.Flips)
+        fixed (long* to = cells)
+        {
+            if (map.IsStructured) StructuredFourier<V>.Add(_workers, map, x, points.Count, flips, radii, to);
+            else DenseFourier<V, TTile>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
+        }
+    }
+
+    void ProjectFourier<V, TTile, S>(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+        where V : unmanaged, ILanes<V>
+        where TTile : struct, ITile
+        where S : struct, ISixteen<S>
+    {
+        int count = queries.Count, m = map.Frequencies, groups = map.Groups;
+        int perItem = map.IsStructured ? V.Count : TTile.Rows;
+        // Features of dense maps come by whole panels.
+        nint stride = (m + TTile.Columns - 1) / TTile.Columns * TTile.Columns;
+        Panels? panels = map.IsStructured ? null : PanelsOf(map);
+        fixed (float* pinnedQueries = queries.Values.Span, pinnedRadii = map.Radii)
+        fixed (uint* pinnedFlips = map.Flips)
+        fixed (double* pinnedWeights = weights, pinnedSums = sums)
+        {
+            float* y = pinnedQueries, radii = pinnedRadii;
+            uint* flips = pinnedFlips;
+            double* w = pinnedWeights, to = pinnedSums;
+            _workers.Run((count + perItem - 1) / perItem, (item, scratch) =>
+            {
+                int first = item * perItem, own = Math.Min(perItem, count - first);
+                AlignedFloats features = _workers.Rent();
+                float* cos = features.Take(2 * stride * own), sin = cos + stride * own;
+                float* from = y + (nint)first * map.Dimension;
+                if (panels is null) StructuredFourier<V>.Features(map, from, own, flips, radii, cos, sin, stride, scratch);
+                else DenseFourier<V, TTile>.Features(map, panels, from, own, cos, sin, stride, scratch);
+                Projection<S>.Apply(cos, sin, stride, own, w, m, columns, groups, to + (nint)first * columns * groups);
+                _workers.Return(features);
+            });
+        }
     }
 
     Panels PanelsOf(FourierMap map) => _panels.GetValue(

@@ -4,12 +4,16 @@ using System.Runtime.Intrinsics;
 
 namespace PrivateKernels.Benchmarks;
 
-/// <summary>The measured ceiling: independent fp32 multiply-adds in registers, on as many threads as the engine uses.</summary>
+/// <summary>
+/// The measured ceiling: independent fp32 multiply-adds in registers, on as many threads as the engine uses.
+/// </summary>
 readonly record struct FmaPeak(double Wall, double PerCore)
 {
     const int Chains = 12;
 
-    /// <summary>GFLOP/s, two operations per multiply-add: by the clock over all threads, and per second of processor time.</summary>
+    /// <summary>
+    /// GFLOP/s, two operations per multiply-add: by the clock over all threads, and per second of processor time.
+    /// </summary>
     public static FmaPeak Measure(int threads, double seconds)
     {
         long[] steps = new long[threads];

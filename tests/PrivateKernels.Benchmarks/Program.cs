@@ -9,6 +9,6 @@ switch (args.FirstOrDefault())
         SamplerBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums] [--json FILE] | samplers");
+        Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers");
         return 2;
 }

@@ -6,8 +6,8 @@ namespace PrivateKernels.Benchmarks;
 
 /// <summary>
 /// Speed of the SIMD engine beside the measured multiply-add peak of the same run. Every job is timed in several rounds
-/// that alternate with the peak, and the median of the ratios is shown, because other load moves both. "Of peak" compares
-/// by the clock, "per core" by processor time used, which other load disturbs least.
+/// that alternate with the peak, and the median of the ratios is shown, because other load moves both. "Of peak"
+/// compares by the clock, "per core" by processor time used, which other load disturbs least.
 /// </summary>
 static class SimdBenchmark
 {
@@ -22,10 +22,10 @@ static class SimdBenchmark
         int threads = int.Parse(Option(args, "--threads") ?? "0", CultureInfo.InvariantCulture);
         if (threads == 0) threads = Environment.ProcessorCount;
         using var engine = new SimdEngine(threads);
-        Console.WriteLine($"{engine.Device}, .NET {Environment.Version}; median of {Rounds} rounds, other load included");
+        Console.WriteLine($"{engine.Device}, .NET {Environment.Version}; median of {Rounds} rounds with other load");
         FmaPeak peak = FmaPeak.Measure(threads, 0.5);
         Console.WriteLine($"multiply-add peak {peak.Wall:f0} GFLOP/s, {peak.PerCore:f0} per core-second");
-        Console.WriteLine($"{"job",-44} {"rate",24} {"GFLOP/s",8} {"of peak",8} {"per core",8}");
+        Console.WriteLine($"{"job",-49} {"rate",24} {"GFLOP/s",8} {"of peak",8} {"per core",8}");
         string part = Option(args, "--part") ?? "builds queries sums";
         if (part.Contains("builds", StringComparison.Ordinal))
             foreach (int d in new[] { 16, 128, 784 }) Builds(engine, threads, d);
@@ -33,6 +33,7 @@ static class SimdBenchmark
             foreach (int d in new[] { 128, 784 }) Queries(engine, threads, d);
         if (part.Contains("sums", StringComparison.Ordinal))
             foreach (int d in new[] { 16, 128, 784 }) Sums(engine, threads, d);
+        if (part.Contains("peers", StringComparison.Ordinal)) AgainstPeers(engine, threads);
         if (Option(args, "--json") is { } file)
             File.WriteAllText(file, JsonSerializer.Serialize(Rows, Indented));
     }
@@ -60,10 +61,11 @@ static class SimdBenchmark
             {
                 Points queries = Normal(n, d);
                 var sums = new double[n * columns * 4];
-                foreach (FourierMap map in new[] { dense, structured })
-                    Job($"{(map.IsStructured ? "structured" : "dense")} queries, d = {d}, {columns} columns, {n} at once", "queries/s",
-                        threads, n, 2.0 * Frequencies * (map.IsStructured ? 0 : d + 4 * columns),
-                        () => engine.ProjectFourier(map, queries, weights, columns, sums));
+                string sizes = $"queries, d = {d}, {columns} columns, {n} at once";
+                Job($"dense {sizes}", "queries/s", threads, n, 2.0 * Frequencies * d,
+                    () => engine.ProjectFourier(dense, queries, weights, columns, sums));
+                Job($"structured {sizes}", "queries/s", threads, n, 0,
+                    () => engine.ProjectFourier(structured, queries, weights, columns, sums));
             }
         }
     }
@@ -83,6 +85,53 @@ static class SimdBenchmark
                     () => engine.AddExactSums(function, points, queries, sums));
             }
         }
+    }
+
+    static void AgainstPeers(SimdEngine engine, int threads)
+    {
+        using Peers? peers = Peers.Start(threads);
+        if (peers is null) return;
+        Console.WriteLine($"{"times faster than",-44} {"median",8} {"least",8} {"most",8}");
+        foreach (int d in new[] { 16, 128, 784 })
+        {
+            Points points = Normal(8128, d), queries = Normal(256, d);
+            var cells = new long[2 * Frequencies];
+            var sums = new double[queries.Count];
+            FourierMap dense = Dense(d), structured = Structured(d);
+            void Build() => engine.AddFourier(dense, points, cells);
+            Ratio(peers, "cells", $"numpy, the same cells, d = {d}", points.Count, d, Frequencies, Build);
+            Ratio(peers, "sampler", $"RBFSampler, as many features, d = {d}", points.Count, d, Frequencies, Build);
+            Ratio(peers, "sampler", $"  the same, structured, d = {d}", points.Count, d, Frequencies,
+                () => engine.AddFourier(structured, points, cells));
+            var gaussian = new Gaussian(Math.Sqrt(d));
+            void Sum() => engine.AddExactSums(gaussian, points, queries, sums);
+            Ratio(peers, "gaussian", $"numpy, gaussian sums, d = {d}", points.Count, d, queries.Count, Sum);
+            Ratio(peers, "rbf_kernel", $"rbf_kernel, gaussian sums, d = {d}", points.Count, d, queries.Count, Sum);
+            Ratio(peers, "manhattan", $"manhattan_distances, l1 sums, d = {d}", points.Count, d, queries.Count,
+                () => engine.AddExactSums(new L1(), points, queries, sums));
+        }
+    }
+
+    /// <summary>Peer and engine in turns; the ratio of their times, round by round.</summary>
+    static void Ratio(Peers peers, string job, string name, int n, int d, int m, Action body)
+    {
+        body();
+        var ratios = new double[Rounds];
+        for (int round = 0; round < Rounds; round++)
+        {
+            double peer = peers.Seconds(job, n, d, m);
+            int repeats = 0;
+            long begun = Stopwatch.GetTimestamp();
+            // As long as the peer, so that other load weighs on both alike.
+            do body();
+            while (++repeats < 200 && Stopwatch.GetElapsedTime(begun).TotalSeconds < peer);
+            ratios[round] = peer * repeats / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        }
+        Array.Sort(ratios);
+        (double least, double median, double most) = (ratios[0], ratios[Rounds / 2], ratios[^1]);
+        string ratio = string.Create(CultureInfo.InvariantCulture, $"{median,8:f1} {least,8:f1} {most,8:f1}");
+        Console.WriteLine($"{name,-44} {ratio}");
+        Rows.Add(new() { ["job"] = name, ["times_faster"] = median, ["least"] = least, ["most"] = most });
     }
 
     /// <summary>Times a job; prints and returns its median rate in items per second.</summary>
@@ -112,8 +161,10 @@ static class SimdBenchmark
         Array.Sort(core);
         double rate = rates[Rounds / 2], gigaflops = rate * flopPerItem / 1e9;
         (double ofPeak, double ofCore) = (wall[Rounds / 2], core[Rounds / 2]);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-44} {rate,14:n0} {unit,-9}")
-            + (flopPerItem > 0 ? string.Create(CultureInfo.InvariantCulture, $" {gigaflops,8:f1} {ofPeak,8:p0} {ofCore,8:p0}") : ""));
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        string share = string.Create(culture, $" {gigaflops,8:f1} {ofPeak,8:p0} {ofCore,8:p0}");
+        string speed = string.Create(culture, $"{name,-49} {rate,14:n0} {unit,-9}");
+        Console.WriteLine(speed + (flopPerItem > 0 ? share : ""));
         Rows.Add(new()
         {
             ["job"] = name, ["unit"] = unit, ["rate"] = rate, ["gigaflops"] = gigaflops, ["of_peak"] = ofPeak,

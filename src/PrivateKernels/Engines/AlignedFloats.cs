@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace PrivateKernels;
 
-/// <summary>Memory outside the garbage collector's heap, aligned to cache lines; grows, and forgets its content then.</summary>
+/// <summary>
+/// Memory outside the garbage collector's heap, aligned to cache lines; grows, and forgets its content then.
+/// </summary>
 sealed unsafe class AlignedFloats : IDisposable
 {
     const nuint LineBytes = 64;

@@ -1,6 +1,8 @@
 namespace PrivateKernels;
 
-/// <summary>The form of points that engines accept: it keeps subnormal numbers, infinities and NaN out of every recipe.</summary>
+/// <summary>
+/// The form of points that engines accept: it keeps subnormal numbers, infinities and NaN out of every recipe.
+/// </summary>
 public static class Canonical
 {
     /// <summary>2^40: a coordinate beyond it is refused when a record is appended.</summary>

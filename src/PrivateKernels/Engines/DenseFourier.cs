@@ -39,10 +39,10 @@ static unsafe class DenseFourier<V, TTile>
             {
                 (int chunk, int panel) = Math.DivRem(item, panels.Count);
                 int firstRecord = chunk * chunkStrips * TTile.Rows;
-                float* records_ = strips + (nint)firstRecord * d;
+                int own = Math.Min(chunkStrips * TTile.Rows, records - firstRecord);
                 int columns = Math.Min(TTile.Columns, m - panel * TTile.Columns);
-                int* sums = SumChunk(records_, Math.Min(chunkStrips * TTile.Rows, records - firstRecord), d,
-                    panels.Start + panel * panels.Stride, scratch);
+                float* weights = panels.Start + panel * panels.Stride;
+                int* sums = SumChunk(strips + (nint)firstRecord * d, own, d, weights, scratch);
                 long* cos = cells + panel * TTile.Columns, sin = cos + m;
                 for (int j = 0; j < columns; j++)
                 {
@@ -54,12 +54,15 @@ static unsafe class DenseFourier<V, TTile>
         workers.Return(packed);
     }
 
-    /// <summary>A cos and A sin of up to Rows queries: cos[q stride + j], sin alike, j up to a multiple of Columns.</summary>
-    public static void Features(FourierMap map, Panels panels, float* x, int count, float* cos, float* sin, nint stride,
-        AlignedFloats scratch)
+    /// <summary>
+    /// A cos and A sin of up to Rows queries: cos[q stride + j], sin alike, j up to a multiple of Columns.
+    /// </summary>
+    public static void Features(
+        FourierMap map, Panels panels, float* x, int count, float* cos, float* sin, nint stride, AlignedFloats scratch)
     {
         int d = map.Dimension;
-        float* zeros = scratch.Take(2 * TileSize + (nint)d * TTile.Rows), tile = zeros + TileSize, strip = tile + TileSize;
+        float* zeros = scratch.Take(2 * TileSize + (nint)d * TTile.Rows), tile = zeros + TileSize;
+        float* strip = tile + TileSize;
         Unsafe.InitBlock(zeros, 0, (uint)TileSize * sizeof(float));
         bool alone = count == 1;
         if (!alone) Panels.Pack(x, count, d, TTile.Rows, strip);
@@ -111,8 +114,8 @@ static unsafe class DenseFourier<V, TTile>
             for (int s = 0; s < strips; s++)
             {
                 float* strip = records + ((nint)s * d + k) * TTile.Rows;
-                float* own = tile + (tiles == 1 ? 0 : (nint)s * TileSize);
-                TTile.Accumulate<ProductStep>(strip, columns + (nint)k * TTile.Columns, depth, k == 0 ? zeros : own, own);
+                float* own = tile + (tiles == 1 ? 0 : (nint)s * TileSize), from = k == 0 ? zeros : own;
+                TTile.Accumulate<ProductStep>(strip, columns + (nint)k * TTile.Columns, depth, from, own);
                 if (k + depth == d) AddCells(own, Math.Min(TTile.Rows, count - s * TTile.Rows), sums);
             }
         }

@@ -11,83 +11,97 @@ static unsafe class ExactSums<V, TTile>
     where TTile : struct, ITile
 {
     const int DepthBlock = 64;
-    const int PanelsPerItem = 8;
+
+    /// <summary>Panels whose values are added in fp32: 24 terms a lane.</summary>
+    const int PanelsPerPiece = 8;
+
+    const int MostItems = 4096;
 
     static int TileSize => TTile.Rows * TTile.Columns;
 
     public static void Add(
         Workers workers, PairFunction function, float* x, int points, float* y, int queries, int d, double* sums)
     {
-        int perItem = PanelsPerItem * TTile.Columns, items = (points + perItem - 1) / perItem;
-        AlignedFloats packedQueries = workers.Rent();
-        int strips = (queries + TTile.Rows - 1) / TTile.Rows;
-        float* strip = packedQueries.Take((nint)strips * TTile.Rows * d);
-        for (int s = 0; s < strips; s++)
-        {
-            nint at = (nint)s * TTile.Rows * d;
-            Panels.Pack(y + at, Math.Min(TTile.Rows, queries - s * TTile.Rows), d, TTile.Rows, strip + at);
-        }
+        int perPiece = PanelsPerPiece * TTile.Columns, pieces = (points + perPiece - 1) / perPiece;
+        int perItem = 1 + pieces / MostItems, items = (pieces + perItem - 1) / perItem;
+        // A query alone is taken as it is: seven more rows of zeros would cost seven times as much.
+        int rows = queries == 1 ? 1 : TTile.Rows;
+        AlignedFloats packed = workers.Rent();
+        float* strips = packed.Take((nint)(queries + rows - 1) / rows * rows * d);
+        for (int q = 0; q < queries; q += rows)
+            Panels.Pack(y + (nint)q * d, Math.Min(rows, queries - q), d, rows, strips + (nint)q * d);
         // One partial sum per item and query, added in item order: the same bits for every number of threads.
-        var partial = new double[(long)items * queries];
+        var partial = new double[items * queries];
         workers.Run(items, (item, scratch) =>
         {
-            int first = item * perItem;
-            AddItem(function, x + (nint)first * d, Math.Min(perItem, points - first), strip, queries, d, scratch,
-                partial.AsSpan(item * queries, queries));
+            var own = partial.AsSpan(item * queries, queries);
+            for (int piece = item * perItem; piece < Math.Min(pieces, (item + 1) * perItem); piece++)
+            {
+                int first = piece * perPiece, count = Math.Min(perPiece, points - first);
+                AddPiece(function, x + (nint)first * d, count, strips, rows, d, scratch, own);
+            }
         });
         for (int item = 0; item < items; item++)
-            for (int q = 0; q < queries; q++) sums[q] += partial[(long)item * queries + q];
-        workers.Return(packedQueries);
+            for (int q = 0; q < queries; q++) sums[q] += partial[item * queries + q];
+        workers.Return(packed);
     }
 
-    static void AddItem(PairFunction function, float* x, int points, float* strips, int queries, int d,
+    static void AddPiece(PairFunction function, float* x, int points, float* strips, int rows, int d,
         AlignedFloats scratch, Span<double> sums)
     {
-        int strip = TTile.Rows * d, rows = (queries + TTile.Rows - 1) / TTile.Rows * TTile.Rows;
-        float* zeros = scratch.Take(3 * (nint)TileSize + (nint)d * TTile.Columns + (nint)rows * V.Count);
-        float* block = zeros + TileSize, values = block + TileSize, lanes = values + TileSize;
-        float* panel = lanes + (nint)rows * V.Count;
-        Unsafe.InitBlock(zeros, 0, (uint)TileSize * sizeof(float));
-        new Span<float>(lanes, rows * V.Count).Clear();
+        int queries = sums.Length, size = rows * TTile.Columns;
+        nint laneCount = (nint)(queries + rows - 1) / rows * rows * V.Count;
+        float* zeros = scratch.Take(3 * (nint)TileSize + laneCount + (nint)d * TTile.Columns);
+        float* block = zeros + TileSize, values = block + TileSize;
+        float* lanes = values + TileSize, panel = lanes + laneCount;
+        new Span<float>(zeros, TileSize).Clear();
+        new Span<float>(lanes, (int)laneCount).Clear();
         for (int first = 0; first < points; first += TTile.Columns)
         {
             int columns = Math.Min(TTile.Columns, points - first);
             Panels.Pack(x + (nint)first * d, columns, d, TTile.Columns, panel);
-            for (int q = 0; q < queries; q += TTile.Rows)
+            for (int q = 0; q < queries; q += rows)
             {
-                Distances(function.Geometry, strips + (nint)(q / TTile.Rows) * strip, panel, d, zeros, block, values);
-                function.ApplyProfile(new Span<float>(values, TileSize));
-                for (int r = 0; columns < TTile.Columns && r < TTile.Rows; r++)
+                float* strip = strips + (nint)q * d;
+                if (function.Geometry == PairGeometry.L1)
+                    Distances<AbsoluteStep>(strip, rows, panel, d, zeros, block, values);
+                else
+                    Distances<SquareStep>(strip, rows, panel, d, zeros, block, values);
+                function.ApplyProfile(new Span<float>(values, size));
+                for (int r = 0; columns < TTile.Columns && r < rows; r++)
                     new Span<float>(values + r * TTile.Columns + columns, TTile.Columns - columns).Clear();
-                AddRows(values, lanes + (nint)q * V.Count);
+                AddRows(values, rows, lanes + (nint)q * V.Count);
             }
         }
         for (int q = 0; q < queries; q++)
             for (int l = 0; l < V.Count; l++) sums[q] += lanes[(nint)q * V.Count + l];
     }
 
-    /// <summary>Adds each row of a tile to its lanes, in fp32: an item adds at most PanelsPerItem Columns / Count terms.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AddRows(float* values, float* lanes)
-    {
-        for (int r = 0; r < TTile.Rows; r++, lanes += V.Count)
-        {
-            V sum = V.Load(lanes);
-            for (int c = 0; c < TTile.Columns; c += V.Count, values += V.Count) sum += V.Load(values);
-            V.Store(sum, lanes);
-        }
-    }
-
-    static void Distances(PairGeometry geometry, float* strip, float* panel, int d, float* zeros, float* block, float* values)
+    /// <summary>values[r Columns + c] = distance of row r and column c, in blocks of coordinates.</summary>
+    static void Distances<TStep>(
+        float* strip, int rows, float* panel, int d, float* zeros, float* block, float* values)
+        where TStep : struct, IStep
     {
         for (int k = 0; k < d; k += DepthBlock)
         {
             int depth = Math.Min(DepthBlock, d - k);
-            float* rows = strip + (nint)k * TTile.Rows, columns = panel + (nint)k * TTile.Columns, to = k == 0 ? values : block;
-            if (geometry == PairGeometry.L1) TTile.Accumulate<AbsoluteStep>(rows, columns, depth, zeros, to);
-            else TTile.Accumulate<SquareStep>(rows, columns, depth, zeros, to);
-            if (k > 0)
-                for (int i = 0; i < TileSize; i += V.Count) V.Store(V.Load(values + i) + V.Load(block + i), values + i);
+            float* columns = panel + (nint)k * TTile.Columns, to = k == 0 ? values : block;
+            if (rows == 1) TTile.AccumulateRow<TStep>(strip + k, columns, depth, to);
+            else TTile.Accumulate<TStep>(strip + (nint)k * rows, columns, depth, zeros, to);
+            for (int i = 0; k > 0 && i < rows * TTile.Columns; i += V.Count)
+                V.Store(V.Load(values + i) + V.Load(block + i), values + i);
+        }
+    }
+
+    /// <summary>Adds each row of a tile to its lanes, in fp32: a piece adds few terms to each of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddRows(float* values, int rows, float* lanes)
+    {
+        for (int r = 0; r < rows; r++, lanes += V.Count)
+        {
+            V sum = V.Load(lanes);
+            for (int c = 0; c < TTile.Columns; c += V.Count, values += V.Count) sum += V.Load(values);
+            V.Store(sum, lanes);
         }
     }
 }

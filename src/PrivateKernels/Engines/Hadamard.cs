@@ -4,7 +4,8 @@ namespace PrivateKernels;
 
 /// <summary>
 /// Rounds v = H (D v) of the structured map for one record per lane. The butterflies are the textbook ones, strides
-/// 1, 2, 4, ... in this order; a pass does up to three strides while its values are in registers, which changes nothing.
+/// 1, 2, 4, ... in this order; a pass does up to three strides while its values are in registers, which changes
+/// nothing.
 /// </summary>
 static unsafe class Hadamard<V>
     where V : unmanaged, ILanes<V>
@@ -23,7 +24,9 @@ static unsafe class Hadamard<V>
         Passes(to, padded, stride);
     }
 
-    /// <summary>The same for a single record of consecutive values; <paramref name="padded"/> is at least Count.</summary>
+    /// <summary>
+    /// The same for a single record of consecutive values; <paramref name="padded"/> is at least Count.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RoundOfOne(float* from, uint* flips, float* to, int padded)
     {
@@ -38,7 +41,9 @@ static unsafe class Hadamard<V>
         Passes((V*)to, padded / V.Count, 1);
     }
 
-    /// <summary>Butterflies between lanes: a + b where the stride's bit is clear, a - b (as a + -b) where it is set.</summary>
+    /// <summary>
+    /// Butterflies between lanes: a + b where the stride's bit is clear, a - b (as a + -b) where it is set.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static V Within(V v, int stride) => V.Exchange(v, stride) + (v ^ V.SignsOf(stride));
 

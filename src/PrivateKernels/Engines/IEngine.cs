@@ -18,8 +18,8 @@ public enum EngineKind
 /// record and of public parameters, never of engine, vector width, batch, position, thread or tile.
 /// </summary>
 /// <remarks>
-/// Points handed to an engine are canonical (<see cref="Canonical"/>): finite, |x| at most 2^40, no |x| below 2^-40 but 0.
-/// Cells are added to, never overwritten. Methods may be called from any thread; an engine orders them as it needs.
+/// Points handed to an engine are canonical (<see cref="Canonical"/>): finite, |x| at most 2^40, no |x| below 2^-40 but
+/// 0. Cells are added to, never overwritten. Methods may be called from any thread; an engine orders them as it needs.
 /// </remarks>
 public interface IEngine : IDisposable
 {
@@ -29,8 +29,8 @@ public interface IEngine : IDisposable
     string Device { get; }
 
     /// <summary>
-    /// Adds Fourier features: cells[j] += trunc(A cos 2 pi t_j) and cells[m + j] += trunc(A sin 2 pi t_j) for each point,
-    /// A = 2^20 - 1, t_j = w_j . x in turns. <paramref name="cells"/> has 2m entries.
+    /// Adds Fourier features: cells[j] += trunc(A cos 2 pi t_j) and cells[m + j] += trunc(A sin 2 pi t_j) for each
+    /// point, A = 2^20 - 1, t_j = w_j . x in turns. <paramref name="cells"/> has 2m entries.
     /// </summary>
     void AddFourier(FourierMap map, Points points, Span<long> cells);
 
@@ -38,9 +38,9 @@ public interface IEngine : IDisposable
     /// For each query q, column c and group g: sum over the frequencies j of the group of
     /// A cos(2 pi t_j) weights[c, j] + A sin(2 pi t_j) weights[c, m + j], A cos and A sin as fp32 products (what cells
     /// truncate). <paramref name="weights"/> is columns x 2m, <paramref name="sums"/> queries x columns x groups.
-    /// The order, in fp64: sixteen sums per (q, c, g) start at +0; frequency j of the group, counted from 0, goes to sum
-    /// j mod 16, j rising, by two fused multiply-adds, cosine first; then sum l + 8 is added to sum l for l below 8,
-    /// l + 4 for l below 4, l + 2, l + 1. So an answer has the same bits whatever the batch.
+    /// The order, in fp64: sixteen sums per (q, c, g) start at +0; frequency j of the group, counted from 0, goes to
+    /// sum j mod 16, j rising, by two fused multiply-adds, cosine first; then sum l + 8 is added to sum l for l below
+    /// 8, l + 4 for l below 4, l + 2, l + 1. So an answer has the same bits whatever the batch.
     /// </summary>
     void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums);
 

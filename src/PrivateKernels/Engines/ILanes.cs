@@ -1,8 +1,9 @@
 namespace PrivateKernels;
 
 /// <summary>
-/// A register of fp32 lanes, so that one text of every recipe serves all register widths. Integers and masks live in the
-/// same type as bits. Each operation acts on every lane alone and is IEEE fp32 where it rounds: the width cannot show.
+/// A register of fp32 lanes, so that one text of every recipe serves all register widths. Integers and masks live in
+/// the same type as bits. Each operation (but Exchange) acts on every lane alone and is IEEE fp32 where it rounds:
+/// the width cannot show.
 /// </summary>
 unsafe interface ILanes<V>
     where V : unmanaged, ILanes<V>

@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace PrivateKernels;
 
-/// <summary>Sixteen fp64 sums side by side, whatever the register width: the order of addition is fixed by the sixteen.</summary>
+/// <summary>
+/// Sixteen fp64 sums side by side, whatever the register width: the order of addition is fixed by the sixteen.
+/// </summary>
 unsafe interface ISixteen<S>
     where S : struct, ISixteen<S>
 {

@@ -11,8 +11,8 @@ unsafe interface ITile
     static abstract int Columns { get; }
 
     /// <summary>
-    /// to[r Columns + c] = from[r Columns + c] followed by one step per k = 0 .. depth - 1, rising, with rows[k Rows + r]
-    /// and columns[k Columns + c]. One accumulator each: the sum is the same chain on every engine.
+    /// to[r Columns + c] = from[r Columns + c] followed by one step per k = 0 .. depth - 1, rising, with rows[k Rows +
+    /// r] and columns[k Columns + c]. One accumulator each: the sum is the same chain on every engine.
     /// </summary>
     static abstract void Accumulate<TStep>(float* rows, float* columns, nint depth, float* from, float* to)
         where TStep : struct, IStep;

@@ -99,5 +99,6 @@ readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 SignsOf(int stride) =>
-        new(((Vector512<uint>.Indices & Vector512.Create((uint)stride)) * Vector512.Create(0x80000000u / (uint)stride)).AsSingle());
+        new((Vector512.Create(0x80000000u / (uint)stride) * (Vector512<uint>.Indices & Vector512.Create((uint)stride)))
+            .AsSingle());
 }

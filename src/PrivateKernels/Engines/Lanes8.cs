@@ -97,5 +97,6 @@ readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 SignsOf(int stride) =>
-        new(((Vector256<uint>.Indices & Vector256.Create((uint)stride)) * Vector256.Create(0x80000000u / (uint)stride)).AsSingle());
+        new((Vector256.Create(0x80000000u / (uint)stride) * (Vector256<uint>.Indices & Vector256.Create((uint)stride)))
+            .AsSingle());
 }

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace PrivateKernels;
 
-/// <summary>Integer moments of <see cref="MomentMap"/>, a record at a time: the norm clamp looks at a whole record.</summary>
+/// <summary>
+/// Integer moments of <see cref="MomentMap"/>, a record at a time: the norm clamp looks at a whole record.
+/// </summary>
 static unsafe class MomentSums<V>
     where V : unmanaged, ILanes<V>
 {

@@ -1,6 +1,8 @@
 namespace PrivateKernels;
 
-/// <summary>Row-major matrices cut into panels for <see cref="ITile"/>: width rows side by side, coordinate by coordinate.</summary>
+/// <summary>
+/// Row-major matrices cut into panels for <see cref="ITile"/>: width rows side by side, coordinate by coordinate.
+/// </summary>
 sealed unsafe class Panels : IDisposable
 {
     readonly AlignedFloats _memory = new();
@@ -31,7 +33,9 @@ sealed unsafe class Panels : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>to[k width + r] = from[r depth + k] for r below <paramref name="rows"/>, and 0 for the rest of the width.</summary>
+    /// <summary>
+    /// to[k width + r] = from[r depth + k] for r below <paramref name="rows"/>, and 0 for the rest of the width.
+    /// </summary>
     public static void Pack(float* from, int rows, int depth, int width, float* to)
     {
         Transposition.Copy(from, depth, rows, depth, to, width);

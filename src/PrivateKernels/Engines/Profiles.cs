@@ -38,7 +38,9 @@ static unsafe class Profiles
         for (int i = 0; i < count; i += V.Count) V.Store(TProfile.At(V.Load(values + i), factor), values + i);
     }
 
-    /// <summary>exp(-factor v) for v at least 0; 0 below 2^-125. The shared recipe of the engines, with the product unrounded.</summary>
+    /// <summary>
+    /// exp(-factor v) for v at least 0, and 0 below 2^-125: minimax polynomial over half a power of two.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V ExpOfMinus<V>(V v, V factor)
         where V : unmanaged, ILanes<V>
@@ -46,8 +48,9 @@ static unsafe class Profiles
         V rate = V.Broadcast(-1.44269504f) * factor, magic = V.Broadcast(Phase.Magic);
         V shifted = V.Fma(v, rate, magic);
         V r = V.Fma(v, rate, magic - shifted);
-        V p = V.Fma(V.Fma(V.Broadcast(0.000154628753f), r, V.Broadcast(0.00133909844f)), r, V.Broadcast(0.00961806253f));
-        p = V.Fma(V.Fma(V.Fma(p, r, V.Broadcast(0.0555035956f)), r, V.Broadcast(0.240226507f)), r, V.Broadcast(0.693147182f));
+        V p = V.Fma(V.Broadcast(0.000154628753f), r, V.Broadcast(0.00133909844f));
+        p = V.Fma(V.Fma(p, r, V.Broadcast(0.00961806253f)), r, V.Broadcast(0.0555035956f));
+        p = V.Fma(V.Fma(p, r, V.Broadcast(0.240226507f)), r, V.Broadcast(0.693147182f));
         p = V.Fma(p, r, V.Broadcast(1f));
         // The shift pushes out the magic number and leaves the integer in the exponent field: times a power of two.
         V y = V.AddIntegers(p, V.ShiftLeft(shifted, 23));

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace PrivateKernels;
 
-/// <summary>Inner products of features with columns of weights, in the order that <see cref="IEngine.ProjectFourier"/> fixes.</summary>
+/// <summary>
+/// Inner products of features with columns of weights, in the order that <see cref="IEngine.ProjectFourier"/> fixes.
+/// </summary>
 static unsafe class Projection<S>
     where S : struct, ISixteen<S>
 {
@@ -10,8 +12,8 @@ static unsafe class Projection<S>
     /// sums[(q columns + c) groups + g] for the features cos[q stride + j] and sin[q stride + j], j below
     /// <paramref name="frequencies"/>; the weights of column c start at weights + 2 frequencies c.
     /// </summary>
-    public static void Apply(
-        float* cos, float* sin, nint stride, int queries, double* weights, int frequencies, int columns, int groups, double* sums)
+    public static void Apply(float* cos, float* sin, nint stride, int queries,
+        double* weights, int frequencies, int columns, int groups, double* sums)
     {
         double* lanes = stackalloc double[4 * 16];
         int size = frequencies / groups;
@@ -22,7 +24,8 @@ static unsafe class Projection<S>
                     // Where a pair has no second, the first stands in for it and is computed twice.
                     int moreQueries = q + 1 < queries ? 1 : 0, moreColumns = c + 1 < columns ? 1 : 0;
                     nint first = q * stride + g * (nint)size, second = first + moreQueries * stride;
-                    double* w = weights + 2 * (nint)frequencies * c + g * (nint)size, v = w + moreColumns * 2 * (nint)frequencies;
+                    double* w = weights + 2 * (nint)frequencies * c + g * (nint)size;
+                    double* v = w + moreColumns * 2 * (nint)frequencies;
                     double* to = sums + ((nint)q * columns + c) * groups + g;
                     AddWhole(cos + first, sin + first, second - first, w, v, frequencies, size / 16 * 16, lanes);
                     for (int i = 0; i < 4; i++)

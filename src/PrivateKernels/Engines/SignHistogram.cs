@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace PrivateKernels;
 
-/// <summary>Grid histograms of <see cref="SignMap"/>; a thread owns whole coordinates, so nothing is kept twice.</summary>
+/// <summary>
+/// Grid histograms of <see cref="SignMap"/>; a thread owns whole coordinates, so nothing is kept twice.
+/// </summary>
 static unsafe class SignHistogram<V>
     where V : unmanaged, ILanes<V>
 {
@@ -15,7 +17,8 @@ static unsafe class SignHistogram<V>
         });
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AddCoordinates(SignMap map, float* x, int width, int count, long* counts, long* fractions, float* scratch)
+    static void AddCoordinates(
+        SignMap map, float* x, int width, int count, long* counts, long* fractions, float* scratch)
     {
         float* row = scratch;
         int* cells = (int*)(scratch + V.Count), terms = cells + V.Count;

@@ -7,6 +7,11 @@ namespace PrivateKernels;
 /// The processor's vector units: AVX-512 where there is one, otherwise registers of eight lanes (AVX2, or whatever the
 /// runtime makes of them). One text serves all widths, and all give the same bits.
 /// </summary>
+/// <remarks>
+/// Guarantee: what a record adds to Fourier cells is <see cref="Phase.Cells"/> of its phases, each of them one chain of
+/// operations that neither batch nor thread nor tile can reorder; int32 partial sums hold at most 1023 values of at
+/// most 2^20, so none overflows before it is added to the int64 cells.
+/// </remarks>
 public sealed unsafe class SimdEngine : IEngine
 {
     readonly Workers _workers;
@@ -45,7 +50,8 @@ public sealed unsafe class SimdEngine : IEngine
         else AddFourier<Lanes8, Tile6x16>(map, points, cells);
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    public void ProjectFourier(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
         Expect(queries.Dimension == map.Dimension, nameof(queries));
         Expect(weights.Length == 2L * map.Frequencies * columns, nameof(weights));
@@ -137,8 +143,10 @@ public sealed unsafe class SimdEngine : IEngine
                 AlignedFloats features = _workers.Rent();
                 float* cos = features.Take(2 * stride * own), sin = cos + stride * own;
                 float* from = y + (nint)first * map.Dimension;
-                if (panels is null) StructuredFourier<V>.Features(map, from, own, flips, radii, cos, sin, stride, scratch);
-                else DenseFourier<V, TTile>.Features(map, panels, from, own, cos, sin, stride, scratch);
+                if (panels is null)
+                    StructuredFourier<V>.Features(map, from, own, flips, radii, cos, sin, stride, scratch);
+                else
+                    DenseFourier<V, TTile>.Features(map, panels, from, own, cos, sin, stride, scratch);
                 Projection<S>.Apply(cos, sin, stride, own, w, m, columns, groups, to + (nint)first * columns * groups);
                 _workers.Return(features);
             });

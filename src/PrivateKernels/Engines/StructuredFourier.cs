@@ -24,8 +24,11 @@ static unsafe class StructuredFourier<V>
             int groups = (records + V.Count - 1) / V.Count;
             V* lanes = (V*)packed.Take((nint)groups * padded * V.Count);
             float* from = x + (nint)first * d;
-            workers.Run(groups, (g, _) => PackGroup(
-                from + (nint)g * V.Count * d, Math.Min(V.Count, records - g * V.Count), d, lanes + (nint)g * padded, padded));
+            workers.Run(groups, (g, _) =>
+            {
+                int row = g * V.Count;
+                PackGroup(from + (nint)row * d, Math.Min(V.Count, records - row), d, lanes + (nint)g * padded, padded);
+            });
             int chunks = (groups + GroupsPerItem - 1) / GroupsPerItem;
             workers.Run(chunks * blocks, (item, scratch) =>
             {
@@ -58,8 +61,8 @@ static unsafe class StructuredFourier<V>
     {
         // A transform of one record takes about twice the time per record of one whose lanes are all in use.
         if (2 * count <= V.Count && map.Padded >= V.Count && map.Frequencies % V.Count == 0)
-            for (int q = 0; q < count; q++)
-                FeaturesOfOne(map, x + (nint)q * map.Dimension, flips, radii, cos + q * stride, sin + q * stride, scratch);
+            for (int q = 0; q < count; q++, x += map.Dimension, cos += stride, sin += stride)
+                FeaturesOfOne(map, x, flips, radii, cos, sin, scratch);
         else
             FeaturesOfMany(map, x, count, flips, radii, cos, sin, stride, scratch);
     }

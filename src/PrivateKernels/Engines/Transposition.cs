@@ -7,7 +7,7 @@ namespace PrivateKernels;
 /// <summary>Matrix transposition by blocks of eight by eight, in registers where the processor can.</summary>
 static unsafe class Transposition
 {
-    /// <summary>to[c toStride + r] = from[r fromStride + c] for r below <paramref name="rows"/>, c below <paramref name="columns"/>.</summary>
+    /// <summary>to[c toStride + r] = from[r fromStride + c] for r below rows and c below columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Copy(float* from, nint fromStride, int rows, int columns, float* to, nint toStride)
     {
@@ -30,8 +30,10 @@ static unsafe class Transposition
         (a, b, c, d) = (Avx.UnpackLow(a, b), Avx.UnpackHigh(a, b), Avx.UnpackLow(c, d), Avx.UnpackHigh(c, d));
         (e, f, g, h) = (Avx.UnpackLow(e, f), Avx.UnpackHigh(e, f), Avx.UnpackLow(g, h), Avx.UnpackHigh(g, h));
         // 0x44 takes the low pairs of both operands, 0xEE the high pairs; 0x20 and 0x31 join low and high halves.
-        (a, c, b, d) = (Avx.Shuffle(a, c, 0x44), Avx.Shuffle(a, c, 0xEE), Avx.Shuffle(b, d, 0x44), Avx.Shuffle(b, d, 0xEE));
-        (e, g, f, h) = (Avx.Shuffle(e, g, 0x44), Avx.Shuffle(e, g, 0xEE), Avx.Shuffle(f, h, 0x44), Avx.Shuffle(f, h, 0xEE));
+        (a, c) = (Avx.Shuffle(a, c, 0x44), Avx.Shuffle(a, c, 0xEE));
+        (b, d) = (Avx.Shuffle(b, d, 0x44), Avx.Shuffle(b, d, 0xEE));
+        (e, g) = (Avx.Shuffle(e, g, 0x44), Avx.Shuffle(e, g, 0xEE));
+        (f, h) = (Avx.Shuffle(f, h, 0x44), Avx.Shuffle(f, h, 0xEE));
         Avx.Permute2x128(a, e, 0x20).Store(to);
         Avx.Permute2x128(c, g, 0x20).Store(to + toStride);
         Avx.Permute2x128(b, f, 0x20).Store(to + 2 * toStride);

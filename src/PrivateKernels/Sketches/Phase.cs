@@ -25,7 +25,9 @@ static class Phase
     /// <summary>Beyond 2^20 turns an fp32 phase has no meaningful fraction: both features are 0, their mean.</summary>
     public const float LargestTurns = 1048576f;
 
-    /// <summary>1.5 2^23: adding it rounds to an integer, ties to even, and leaves the integer in the low bits.</summary>
+    /// <summary>
+    /// 1.5 2^23: adding it rounds to an integer, ties to even, and leaves the integer in the low bits.
+    /// </summary>
     public const float Magic = 12582912f;
 
     public const float S1 = 6.28318548f, S3 = -41.3417473f, S5 = 81.6024399f, S7 = -75.742485f;

@@ -3,7 +3,9 @@ namespace PrivateKernels.Tests;
 /// <summary>Maps, points and hashes that the engine tests share; all from seeds.</summary>
 static class EngineCases
 {
-    /// <summary>Iid normal rows; the phases of normal points have a standard deviation of about <paramref name="turns"/>.</summary>
+    /// <summary>
+    /// Iid normal rows; the phases of normal points have a standard deviation of about <paramref name="turns"/>.
+    /// </summary>
     public static FourierMap Dense(int d, int m, double turns = 3, int groups = 1)
     {
         var random = new PublicRandom(11, (ulong)((d << 16) + m));
@@ -41,8 +43,8 @@ static class EngineCases
         float[] values =
         [
             0f, -0f, Canonical.Smallest, -Canonical.Smallest, Canonical.Largest, -Canonical.Largest, 0.125f, 0.375f,
-            -0.625f, 1.125f, 12345.875f, 1048576f, -1048576f, MathF.BitIncrement(1048576f), MathF.BitDecrement(-1048576f),
-            MathF.BitDecrement(1048576f), 0.5f, 1f, 3f,
+            -0.625f, 1.125f, 12345.875f, 1048576f, -1048576f, MathF.BitIncrement(1048576f),
+            MathF.BitDecrement(-1048576f), MathF.BitDecrement(1048576f), 0.5f, 1f, 3f,
         ];
         var x = new float[(values.Length + 1) * d];
         for (int n = 0; n < values.Length; n++) x.AsSpan(n * d, d).Fill(values[n]);
@@ -58,7 +60,9 @@ static class EngineCases
         return hash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Both register widths, with one and with several threads; without AVX-512 the wide one runs in software.</summary>
+    /// <summary>
+    /// Both register widths, with one and with several threads; without AVX-512 the wide one runs in software.
+    /// </summary>
     public static IReadOnlyList<SimdEngine> Engines { get; } =
         [new(1, wide: true), new(3, wide: true), new(1, wide: false), new(2, wide: false)];
 

@@ -28,7 +28,8 @@ public sealed class GoldenCellTests
         Assert.Equal(hash, EngineCases.Hash(Cells(new ReferenceEngine(), kind)));
         foreach (SimdEngine engine in EngineCases.Engines) Assert.Equal(hash, EngineCases.Hash(Cells(engine, kind)));
         using var chosen = new SimdEngine(1);
-        Assert.StartsWith(Environment.GetEnvironmentVariable(ExpectedDevice) ?? "", chosen.Device, StringComparison.Ordinal);
+        string device = Environment.GetEnvironmentVariable(ExpectedDevice) ?? "";
+        Assert.StartsWith(device, chosen.Device, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -38,14 +39,16 @@ public sealed class GoldenCellTests
         {
             int d = row.GetProperty("d").GetInt32(), padded = row.GetProperty("P").GetInt32();
             float[] x = [.. row.Rows("input").Select(static v => v.GetSingle())];
-            uint[] flips = [.. row.Rows("signs").SelectMany(static r => r.EnumerateArray()).Select(static v => v.GetInt32() < 0 ? 0x80000000 : 0)];
+            IEnumerable<JsonElement> signs = row.Rows("signs").SelectMany(static round => round.EnumerateArray());
+            uint[] flips = [.. signs.Select(static sign => sign.GetInt32() < 0 ? 0x80000000 : 0)];
             int[] rotated = [.. row.Rows("unnormalised").Select(static v => v.GetInt32())];
             // One turn per 4096 keeps every phase exact.
             var radii = new float[padded];
             Array.Fill(radii, 1f / 4096);
             foreach (SimdEngine engine in EngineCases.Engines)
             {
-                long[] cells = EngineCases.Cells(engine, FourierMap.Structured(d, padded, flips, radii, 1), new Points(x, d));
+                FourierMap map = FourierMap.Structured(d, padded, flips, radii, 1);
+                long[] cells = EngineCases.Cells(engine, map, new Points(x, d));
                 for (int i = 0; i < padded; i++)
                     Assert.Equal(Phase.Cells(rotated[i] / 4096f), ((int)cells[i], (int)cells[padded + i]));
             }
@@ -61,9 +64,13 @@ public sealed class GoldenCellTests
     {
         string self = Environment.ProcessPath!;
         bool launched = Path.GetFileNameWithoutExtension(self) == "dotnet";
-        var start = new ProcessStartInfo(launched ? self : "dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])["exec", typeof(GoldenCellTests).Assembly.Location, "-method", $"*.{nameof(Cells_have_the_golden_hash)}"])
-            start.ArgumentList.Add(argument);
+        string assembly = typeof(GoldenCellTests).Assembly.Location;
+        string[] arguments = ["exec", assembly, "-method", $"*.{nameof(Cells_have_the_golden_hash)}"];
+        var start = new ProcessStartInfo(launched ? self : "dotnet", arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment[setting] = "0";
         start.Environment[alias] = "0";
         start.Environment[ExpectedDevice] = setting == "DOTNET_EnableAVX512" && Avx2.IsSupported ? "AVX2" : "portable";

@@ -1,6 +1,8 @@
 namespace PrivateKernels.Tests;
 
-/// <summary>Every recipe in its plainest form: one record, one feature, one operation at a time. The judge of all engines.</summary>
+/// <summary>
+/// Every recipe in its plainest form: one record, one feature, one operation at a time. The judge of all engines.
+/// </summary>
 public sealed class ReferenceEngine : IEngine
 {
     public EngineKind Kind => EngineKind.Simd;
@@ -22,7 +24,8 @@ public sealed class ReferenceEngine : IEngine
         }
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    public void ProjectFourier(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
         int m = map.Frequencies, size = m / map.Groups, at = 0;
         for (int q = 0; q < queries.Count; q++)

@@ -1,0 +1,155 @@
+using Google.LongRunning;
+using Google.Protobuf.WellKnownTypes;
+
+namespace PrivateKernels.Client;
+
+/// <summary>One dataset on a server.</summary>
+public sealed class DatasetHandle
+{
+    /// <summary>Longest wait per call; the server caps it at as much.</summary>
+    static readonly TimeSpan LongWait = TimeSpan.FromSeconds(50);
+    static readonly TimeSpan ProgressWait = TimeSpan.FromSeconds(0.25);
+
+    readonly PrivateKernelsClient _client;
+
+    internal DatasetHandle(PrivateKernelsClient client, string id) => (_client, Id) = (client, id);
+
+    public string Id { get; }
+
+    /// <summary>Resource name.</summary>
+    public string Name => $"datasets/{Id}";
+
+    /// <summary>Public bounds, classes, and what the caller may see of its size.</summary>
+    public async Task<V1.Dataset> GetAsync(CancellationToken cancellation = default) =>
+        (await _client.Caller.CallAsync(_client.Datasets.GetDatasetAsync, new V1.GetDatasetRequest { Name = Name }, cancellation)).Dataset;
+
+    /// <summary>Destroys the rows; name and spend remain.</summary>
+    /// <param name="force">Also delete its releases; without it a dataset with releases is refused.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<V1.Dataset> DeleteAsync(bool force = false, CancellationToken cancellation = default)
+    {
+        var request = new V1.DeleteDatasetRequest { Name = Name, Force = force, RequestId = PrivateKernelsClient.NewId() };
+        return (await _client.Caller.CallAsync(_client.Datasets.DeleteDatasetAsync, request, cancellation)).Dataset;
+    }
+
+    /// <summary>Adds rows; all of them count, or none. Resumable: see <see cref="IngestOptions.UploadId"/>.</summary>
+    /// <returns>Rows added.</returns>
+    /// <exception cref="PrivateKernelsException">A row was refused; metadata name row and column, counted over all rows.</exception>
+    /// <exception cref="RowFormatException">A row could not be read.</exception>
+    public async Task<long> IngestAsync(
+        IRowReader rows, IngestOptions? options = null, CancellationToken cancellation = default)
+    {
+        using var upload = new UploadStream(_client, Name, rows, options ?? new());
+        return await upload.RunAsync(cancellation);
+    }
+
+    /// <summary>Adds rows that are in memory.</summary>
+    /// <param name="values">Coordinates, row after row.</param>
+    /// <param name="dimension">Coordinates per row.</param>
+    /// <param name="labels">Class index of each row, or empty.</param>
+    /// <param name="options">Progress and the like.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<long> IngestAsync(
+        ReadOnlyMemory<float> values, int dimension, ReadOnlyMemory<uint> labels = default, IngestOptions? options = null,
+        CancellationToken cancellation = default)
+    {
+        await using var rows = new ArrayRows(values, dimension, labels);
+        return await IngestAsync(rows, options, cancellation);
+    }
+
+    /// <summary>
+    /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label" if
+    /// the dataset has classes.
+    /// </summary>
+    public async Task<long> IngestFileAsync(
+        string path, string? labelsPath = null, IngestOptions? options = null, CancellationToken cancellation = default)
+    {
+        V1.Dataset dataset = await GetAsync(cancellation);
+        LabelCodes? codes = dataset.Classes.Count > 0 ? new(dataset.Classes) : null;
+        if (labelsPath is not null && codes is null)
+            throw new RowFormatException(labelsPath, null, null, "the dataset has no classes, so it takes no labels");
+        await using IRowReader rows = labelsPath is null
+            ? await RowFile.OpenAsync(path, codes, cancellation)
+            : await RowFile.OpenAsync(path, labelsPath, codes!, cancellation);
+        return await IngestAsync(rows, options, cancellation);
+    }
+
+    /// <summary>The account.</summary>
+    public async Task<V1.Budget> GetBudgetAsync(CancellationToken cancellation = default)
+    {
+        var request = new V1.GetBudgetRequest { Name = $"{Name}/budget" };
+        return (await _client.Caller.CallAsync(_client.Datasets.GetBudgetAsync, request, cancellation)).Budget;
+    }
+
+    /// <summary>The ledger entries of the account, oldest first.</summary>
+    public IAsyncEnumerable<V1.LedgerEntry> ListLedgerAsync(CancellationToken cancellation = default) =>
+        PrivateKernelsClient.Pages(async token =>
+        {
+            var request = new V1.ListLedgerEntriesRequest { Parent = Name, PageSize = 1000, PageToken = token };
+            V1.ListLedgerEntriesResponse page =
+                await _client.Caller.CallAsync(_client.Datasets.ListLedgerEntriesAsync, request, cancellation);
+            return (page.Entries, page.NextPageToken);
+        });
+
+    /// <summary>The releases, newest first.</summary>
+    public IAsyncEnumerable<V1.Release> ListReleasesAsync(CancellationToken cancellation = default) =>
+        PrivateKernelsClient.Pages(async token =>
+        {
+            var request = new V1.ListReleasesRequest { Parent = Name, PageSize = 1000, PageToken = token };
+            V1.ListReleasesResponse page =
+                await _client.Caller.CallAsync(_client.Releases.ListReleasesAsync, request, cancellation);
+            return (page.Releases, page.NextPageToken);
+        });
+
+    /// <summary>Prices releases and predicts their accuracy. Spends nothing.</summary>
+    public async Task<IReadOnlyList<V1.ReleaseEstimate>> EstimateAsync(
+        IEnumerable<ReleaseRequest> requests, CancellationToken cancellation = default)
+    {
+        var request = new V1.EstimateReleaseRequest { Parent = Name, Specs = { requests.Select(ClientWire.ToWire) } };
+        return (await _client.Caller.CallAsync(_client.Releases.EstimateReleaseAsync, request, cancellation)).Estimates;
+    }
+
+    /// <summary>Reserves the price, waits for the build, and returns the release. This spends budget.</summary>
+    /// <param name="id">Id of the release; it is never free again.</param>
+    /// <param name="request">What to build.</param>
+    /// <param name="progress">Hears stages and coarse percents.</param>
+    /// <param name="requestId">Repeat it to take up a call that was cut off: the same id never pays twice.</param>
+    /// <param name="cancellation">Stops waiting; the build goes on.</param>
+    /// <exception cref="PrivateKernelsException">BUDGET_EXHAUSTED, RELEASE_EXISTS, DOMAIN_NOT_DECLARED, ...</exception>
+    public async Task<V1.Release> CreateReleaseAsync(
+        string id, ReleaseRequest request, IProgress<BuildProgress>? progress = null, Guid? requestId = null,
+        CancellationToken cancellation = default)
+    {
+        var create = new V1.CreateReleaseRequest
+        {
+            Parent = Name,
+            ReleaseId = id,
+            Spec = ClientWire.ToWire(request),
+            RequestId = requestId?.ToString("D") ?? PrivateKernelsClient.NewId(),
+        };
+        Operation operation =
+            (await _client.Caller.CallAsync(_client.Releases.CreateReleaseAsync, create, cancellation)).Operation;
+        while (!operation.Done)
+        {
+            Report(operation, progress);
+            TimeSpan timeout = progress is null ? LongWait : ProgressWait;
+            var wait = new WaitOperationRequest { Name = operation.Name, Timeout = Duration.FromTimeSpan(timeout) };
+            operation = await _client.Caller.CallAsync(_client.Operations.WaitOperationAsync, wait, cancellation);
+        }
+        Report(operation, progress);
+        return operation.ResultCase == Operation.ResultOneofCase.Error
+            ? throw PrivateKernelsException.From(operation.Error)
+            : operation.Response.Unpack<V1.Release>();
+    }
+
+    static void Report(Operation operation, IProgress<BuildProgress>? progress)
+    {
+        if (progress is not null && operation.Metadata.TryUnpack(out V1.BuildMetadata build))
+            progress.Report(new(build.Stage, (int)build.Percent));
+    }
+}
+
+/// <summary>Where a build stands.</summary>
+/// <param name="Stage">Queued, aggregating, releasing or done.</param>
+/// <param name="Percent">Of the aggregation, in steps of 25: progress must not measure the data.</param>
+public readonly record struct BuildProgress(V1.BuildStage Stage, int Percent);

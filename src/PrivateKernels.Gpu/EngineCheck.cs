@@ -7,7 +7,11 @@ namespace PrivateKernels.Gpu;
 /// <param name="IsVerified">Its cells have the golden hash.</param>
 /// <param name="RecordsPerSecond">Speed on the fixed batch, copies included; 0 if not verified.</param>
 /// <param name="Problem">Why it is not verified, or null.</param>
-public sealed record EngineReport(IEngine Engine, bool IsVerified, double RecordsPerSecond, string? Problem);
+public sealed record EngineReport(IEngine Engine, bool IsVerified, double RecordsPerSecond, string? Problem)
+{
+    /// <summary>Memory of its devices; 0 for the processor's engine, which uses the machine's.</summary>
+    public long MemoryBytes => (Engine as GpuEngine)?.MemoryBytes ?? 0;
+}
 
 /// <summary>
 /// The fixed batch on which every engine is verified and timed at start: 4096 records of dimension 128, 1024 pairs of
@@ -25,27 +29,30 @@ public static class EngineCheck
     /// <summary>
     /// Verifies and times engines; the fastest verified one first, those that failed last.
     /// </summary>
-    public static IReadOnlyList<EngineReport> Race(IEnumerable<IEngine> engines) =>
-        [.. engines.Select(Check).OrderByDescending(static report => report.RecordsPerSecond)];
+    public static IReadOnlyList<EngineReport> Race(IReadOnlyCollection<IEngine> engines)
+    {
+        int runs = engines.Count > 1 ? TimedRuns : 1;
+        return [.. engines.Select(engine => Check(engine, runs)).OrderByDescending(static report => report.RecordsPerSecond)];
+    }
 
-    /// <summary>Runs the batch: the hash of both maps first, then the median time of five runs of the structured one.</summary>
-    public static EngineReport Check(IEngine engine)
+    /// <summary>Runs the batch: the hash of both maps first, then the median time of runs of the structured one.</summary>
+    public static EngineReport Check(IEngine engine, int timedRuns)
     {
         try
         {
             ulong hash = Hash(engine.AddFourier, Batch.Value.Maps);
             if (hash != GoldenHash) return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
-            var seconds = new double[TimedRuns];
-            for (int run = 0; run < TimedRuns; run++)
+            var seconds = new double[timedRuns];
+            for (int run = 0; run < timedRuns; run++)
             {
                 long began = Stopwatch.GetTimestamp();
                 Hash(engine.AddFourier, Batch.Value.Maps.AsSpan(1));
                 seconds[run] = Stopwatch.GetElapsedTime(began).TotalSeconds;
             }
             Array.Sort(seconds);
-            return new(engine, true, Records / seconds[TimedRuns / 2], null);
+            return new(engine, true, Records / seconds[timedRuns / 2], null);
         }
-        catch (EngineFailedException e)
+        catch (Exception e) when (e is EngineFailedException or DeviceException)
         {
             return new(engine, false, 0, e.Message);
         }

@@ -35,6 +35,9 @@ public sealed class GpuEngine : IEngine
 
     public string Device { get; }
 
+    /// <summary>Memory of all devices together.</summary>
+    public long MemoryBytes => _workers.Sum(static worker => worker.Description.MemoryBytes);
+
     /// <summary>Devices that take work at present.</summary>
     public int DevicesReady => _workers.Count(static w => w.Down == DeviceTrouble.None);
 

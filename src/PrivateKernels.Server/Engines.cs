@@ -1,24 +1,50 @@
+using PrivateKernels.Gpu;
+
 namespace PrivateKernels.Server;
 
-/// <summary>The engines of this machine, best first. The only place that chooses.</summary>
+/// <summary>The verified engines of this machine, best first. The only place that chooses.</summary>
 sealed class Engines : IDisposable
 {
-    Engines(IReadOnlyList<IEngine> all) => All = all;
+    readonly EngineChoice _choice;
 
-    /// <summary>Engines in the order in which a build tries them; the last is SIMD on the processor, which always works.</summary>
+    Engines(EngineChoice choice, QueryOptions query)
+    {
+        _choice = choice;
+        All = [.. choice.Reports.Where(static report => report.IsVerified).Select(static report => report.Engine)];
+        IEngine simd = All.First(static engine => engine.Kind == EngineKind.Simd);
+        Queries = First == simd ? simd : new QueryBatcher(First, simd, query.BatchPoints, query.SimdBelowPoints);
+    }
+
+    /// <summary>Engines in the order in which a build tries them; SIMD on the processor is among them and always works.</summary>
     internal IReadOnlyList<IEngine> All { get; }
 
     /// <summary>The engine in use.</summary>
     internal IEngine First => All[0];
 
-    internal static Engines Open(EngineOptions options) => options.Prefer switch
-    {
-        EnginePreference.Auto or EnginePreference.Simd => new([new SimdEngine(options.Threads)]),
-        _ => throw new ConfigurationException($"Engine:Prefer is {options.Prefer}: this version has the engine simd only."),
-    };
+    /// <summary>The engine in use, for queries: small ones go to the processor, those that wait go together.</summary>
+    internal IEngine Queries { get; }
 
-    public void Dispose()
+    /// <summary>What was found at start, also engines that failed the check.</summary>
+    internal IReadOnlyList<EngineReport> Reports => _choice.Reports;
+
+    internal static Engines Open(EngineOptions options, QueryOptions query, JsonLog log)
     {
-        foreach (IEngine engine in All) engine.Dispose();
+        EngineKind? prefer = options.Prefer switch
+        {
+            EnginePreference.Cuda => EngineKind.Cuda,
+            EnginePreference.OpenCL => EngineKind.OpenCl,
+            EnginePreference.Simd => EngineKind.Simd,
+            _ => null,
+        };
+        EngineChoice choice = EngineChoice.Open(new(prefer, options.Threads, options.AllowCpuOpenCl, options.BatchTimeout));
+        choice.Troubled += trouble => log.Write(
+            LogLevel.Error, "device", ("device", trouble.Device), ("cause", trouble.Cause), ("disabled", trouble.IsPermanent));
+        foreach (string problem in choice.Problems) log.Write(LogLevel.Error, "engine", ("problem", problem));
+        foreach (EngineReport report in choice.Reports)
+            log.Write(LogLevel.Information, "engine", ("device", report.Engine.Device), ("kind", report.Engine.Kind),
+                ("verified", report.IsVerified), ("records_per_second", Math.Round(report.RecordsPerSecond)));
+        return new(choice, query);
     }
+
+    public void Dispose() => _choice.Dispose();
 }

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using PrivateKernels.Gpu;
 using PrivateKernels.Storage;
 
 namespace PrivateKernels.Server;
@@ -17,7 +18,7 @@ sealed class QueryService(DataDirectory directory, ServerOptions options, Releas
             {
                 var response = new V1.QueryResponse { ReleaseSha256 = DatasetWire.Bytes(row.Sha256) };
                 (response.Answers, IReadOnlyList<V1.ClassAnswers> classes) =
-                    batch.Answer(cache.Get(row), engines.First, context.CancellationToken);
+                    batch.Answer(cache.Get(row), engines.Queries, context.CancellationToken);
                 response.ClassAnswers.Add(classes);
                 return response;
             },
@@ -49,7 +50,7 @@ sealed class QueryService(DataDirectory directory, ServerOptions options, Releas
                 {
                     var answer = new V1.StreamQueryResponse { Sequence = request.Sequence };
                     (answer.Answers, IReadOnlyList<V1.ClassAnswers> classes) =
-                        batch.Answer(cache.Get(current), engines.First, cancellation);
+                        batch.Answer(cache.Get(current), engines.Queries, cancellation);
                     answer.ClassAnswers.Add(classes);
                     return answer;
                 },
@@ -75,7 +76,7 @@ sealed class QueryService(DataDirectory directory, ServerOptions options, Releas
             () =>
             {
                 V1.ClassifyResponse response = batch.Classify(
-                    cache.Get(row), score, request.IncludeScores, engines.First, context.CancellationToken);
+                    cache.Get(row), score, request.IncludeScores, engines.Queries, context.CancellationToken);
                 response.ReleaseSha256 = DatasetWire.Bytes(row.Sha256);
                 return response;
             },
@@ -114,8 +115,14 @@ sealed class QueryService(DataDirectory directory, ServerOptions options, Releas
                 MaxDeadline = Duration.FromTimeSpan(l.MaxDeadline),
             },
         };
-        foreach (IEngine engine in engines.All)
-            response.Engines.Add(new V1.Engine { Kind = (V1.EngineKind)engine.Kind, Device = engine.Device, Verified = true });
+        foreach (EngineReport report in engines.Reports)
+            response.Engines.Add(new V1.Engine
+            {
+                Kind = (V1.EngineKind)report.Engine.Kind,
+                Device = report.Engine.Device,
+                MemoryBytes = report.MemoryBytes,
+                Verified = report.IsVerified,
+            });
         return Task.FromResult(response);
     }
 

@@ -175,7 +175,7 @@ public sealed class ServerHost : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log)
         {
-            Engines engines = Engines.Open(options.Engine);
+            Engines engines = Engines.Open(options.Engine, options.Query, log);
             LimitsOptions l = options.Limits;
             DataDirectory directory;
             try

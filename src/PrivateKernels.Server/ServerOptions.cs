@@ -32,10 +32,13 @@ public sealed record ServerOptions
         Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
         Configuration.Endpoint(Grpc.Listen);
         Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
+        Require(Engine.BatchTimeout >= TimeSpan.FromSeconds(1), "Engine:BatchTimeout", Engine.BatchTimeout, "must be at least 1 second");
         Require(Build.Concurrency >= 1, "Build:Concurrency", Build.Concurrency, "must be at least 1");
         Require(Build.CompletionQuantum >= TimeSpan.Zero, "Build:CompletionQuantum", Build.CompletionQuantum, "must not be negative");
         Require(Query.Concurrency >= 0, "Query:Concurrency", Query.Concurrency, "must be 0 (all cores) or more");
         Require(Query.QueueLength >= 0, "Query:QueueLength", Query.QueueLength, "must not be negative");
+        Require(Query.BatchPoints >= 1, "Query:BatchPoints", Query.BatchPoints, "must be at least 1");
+        Require(Query.SimdBelowPoints >= 0, "Query:SimdBelowPoints", Query.SimdBelowPoints, "must not be negative");
         Require(ReleaseCache.Bytes >= 0, "ReleaseCache:Bytes", ReleaseCache.Bytes, "must not be negative");
         Require(Retention.Uploads > TimeSpan.Zero, "Retention:Uploads", Retention.Uploads, "must be above 0");
         Require(Retention.Operations > TimeSpan.Zero, "Retention:Operations", Retention.Operations, "must be above 0");
@@ -81,6 +84,12 @@ public sealed record EngineOptions
 
     /// <summary>Threads of the SIMD engine; 0 = one per core.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Lets an OpenCL device that is a processor be chosen; for tests.</summary>
+    public bool AllowCpuOpenCl { get; init; }
+
+    /// <summary>A device batch that takes longer counts as failed.</summary>
+    public TimeSpan BatchTimeout { get; init; } = TimeSpan.FromSeconds(60);
 }
 
 public sealed record BuildOptions
@@ -99,6 +108,12 @@ public sealed record QueryOptions
 
     /// <summary>Query batches that may wait for their turn; beyond: OVERLOADED.</summary>
     public int QueueLength { get; init; } = 256;
+
+    /// <summary>Points that one run on a device answers at most, from callers that wait at the same time.</summary>
+    public int BatchPoints { get; init; } = 1024;
+
+    /// <summary>Fewer points than this go to the processor.</summary>
+    public int SimdBelowPoints { get; init; } = 64;
 }
 
 public sealed record ReleaseCacheOptions

@@ -19,10 +19,30 @@ public sealed class EngineCheckTests
     public void An_engine_whose_cells_are_off_by_one_is_not_verified()
     {
         using var simd = new SimdEngine(1);
-        EngineReport report = EngineCheck.Check(new OffByOne(simd));
+        EngineReport report = EngineCheck.Check(new OffByOne(simd), 1);
         Assert.False(report.IsVerified);
         Assert.Equal(0, report.RecordsPerSecond);
         Assert.Contains("hash", report.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_engine_asked_for_leads_although_it_is_slower()
+    {
+        DeviceDescription device = Devices.UnderTest;
+        using EngineChoice choice = EngineChoice.Open(new(device.Kind, 1, true, TimeSpan.FromSeconds(60)));
+        Assert.Equal([device.Kind, EngineKind.Simd], choice.Reports.Select(static report => report.Engine.Kind));
+        Assert.All(choice.Reports, static report => Assert.True(report.IsVerified));
+        Assert.Equal(device.MemoryBytes, choice.Reports[0].MemoryBytes);
+        Assert.Empty(choice.Problems);
+    }
+
+    [Fact]
+    public void An_engine_asked_for_that_is_not_there_is_a_problem_and_the_processor_serves()
+    {
+        EngineKind missing = GpuDevices.Find(false).Any(static d => d.Kind == EngineKind.Cuda) ? EngineKind.OpenCl : EngineKind.Cuda;
+        using EngineChoice choice = EngineChoice.Open(new(missing, 1, false, TimeSpan.FromSeconds(60)));
+        Assert.Contains(choice.Reports, static report => report is { IsVerified: true, Engine.Kind: EngineKind.Simd });
+        Assert.Contains(missing.ToString(), Assert.Single(choice.Problems), StringComparison.Ordinal);
     }
 
     [Fact]

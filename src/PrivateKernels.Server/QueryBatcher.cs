@@ -1,0 +1,165 @@
+using System.Runtime.ExceptionServices;
+
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// The device's engine for queries: callers that wait for the device at the same time, with the same map and weights, are
+/// answered in one run. Nobody waits for company, and few points go to the processor. Both have the same bits, so who
+/// shares a run with whom cannot be seen in an answer.
+/// </summary>
+/// <remarks>
+/// The caller that finds nobody at work takes everything queued, runs it, and goes on until the queue is empty or its own
+/// points are done; the others wait. Length of the queue and deadlines are <see cref="QueryGate"/>'s business.
+/// </remarks>
+sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simdBelowPoints) : IEngine
+{
+    readonly object _lock = new();      // not a Lock: callers wait on it
+    readonly LinkedList<Call> _queue = new();
+    bool _busy;
+
+    public EngineKind Kind => device.Kind;
+
+    public string Device => device.Device;
+
+    /// <summary>Callers that wait for a run to take them.</summary>
+    internal int Waiting
+    {
+        get
+        {
+            lock (_lock) return _queue.Count;
+        }
+    }
+
+    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    {
+        var call = new Call(map, queries, weights.ToArray(), columns, sums.Length);
+        Monitor.Enter(_lock);
+        try
+        {
+            _queue.AddLast(call);
+            while (!call.IsDone)
+            {
+                if (_busy)
+                {
+                    Monitor.Wait(_lock);
+                    continue;
+                }
+                List<Call> batch = TakeBatch();
+                _busy = true;
+                Monitor.Exit(_lock);
+                Exception? failure = Answer(batch);
+                Monitor.Enter(_lock);
+                _busy = false;
+                foreach (Call answered in batch) answered.End(failure);
+                Monitor.PulseAll(_lock);
+            }
+        }
+        finally
+        {
+            Monitor.Exit(_lock);
+        }
+        call.CopyTo(sums);
+    }
+
+    public void AddFourier(FourierMap map, Points points, Span<long> cells) => device.AddFourier(map, points, cells);
+
+    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
+        device.AddSigns(map, points, counts, fractions);
+
+    public void AddMoments(MomentMap map, Points points, Span<long> cells) => device.AddMoments(map, points, cells);
+
+    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
+        device.AddExactSums(function, points, queries, sums);
+
+    /// <summary>The two engines belong to others.</summary>
+    public void Dispose()
+    {
+    }
+
+    /// <summary>The oldest call and those like it, up to the limit.</summary>
+    List<Call> TakeBatch()
+    {
+        Call first = _queue.First!.Value;
+        var batch = new List<Call>();
+        int points = 0;
+        for (LinkedListNode<Call>? node = _queue.First, next; node is not null; node = next)
+        {
+            next = node.Next;
+            if (batch.Count > 0 && (points + node.Value.Queries.Count > mostPoints || !node.Value.IsLike(first))) continue;
+            points += node.Value.Queries.Count;
+            batch.Add(node.Value);
+            _queue.Remove(node);
+        }
+        return batch;
+    }
+
+    /// <summary>Runs a batch; what it threw is every caller's.</summary>
+    Exception? Answer(List<Call> batch)
+    {
+        try
+        {
+            Run(batch);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    void Run(List<Call> batch)
+    {
+        Call first = batch[0];
+        int dimension = first.Queries.Dimension, count = batch.Sum(static call => call.Queries.Count);
+        IEngine engine = count < simdBelowPoints ? simd : device;
+        if (batch.Count == 1)
+        {
+            engine.ProjectFourier(first.Map, first.Queries, first.Weights, first.Columns, first.Sums);
+            return;
+        }
+        var values = new float[count * dimension];
+        int at = 0;
+        foreach (Call call in batch)
+        {
+            call.Queries.Values.Span.CopyTo(values.AsSpan(at));
+            at += call.Queries.Values.Length;
+        }
+        var sums = new double[count * first.Columns * first.Map.Groups];
+        engine.ProjectFourier(first.Map, new Points(values, dimension), first.Weights, first.Columns, sums);
+        at = 0;
+        foreach (Call call in batch)
+        {
+            sums.AsSpan(at, call.Sums.Length).CopyTo(call.Sums);
+            at += call.Sums.Length;
+        }
+    }
+
+    /// <summary>A caller and what it wants.</summary>
+    sealed class Call(FourierMap map, Points queries, double[] weights, int columns, int sums)
+    {
+        Exception? _failure;
+
+        public FourierMap Map => map;
+
+        public Points Queries => queries;
+
+        public double[] Weights => weights;
+
+        public int Columns => columns;
+
+        public double[] Sums { get; } = new double[sums];
+
+        public bool IsDone { get; private set; }
+
+        public bool IsLike(Call other) =>
+            ReferenceEquals(map, other.Map) && columns == other.Columns && weights.AsSpan().SequenceEqual(other.Weights);
+
+        public void End(Exception? failure) => (_failure, IsDone) = (failure, true);
+
+        public void CopyTo(Span<double> target)
+        {
+            if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
+            Sums.CopyTo(target);
+        }
+    }
+}

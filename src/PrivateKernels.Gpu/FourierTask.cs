@@ -39,27 +39,32 @@ sealed class FourierLaunch(Device device, FourierMap map)
     readonly DeviceMap _parameters = DeviceMaps.Of(device).Get(map);
     readonly int _columnTiles = map.IsStructured
         ? map.Frequencies / map.Padded
-        : (map.Frequencies + DensePrograms.TileSize - 1) / DensePrograms.TileSize;
+        : Tiles(map.Frequencies);
 
     bool IsLarge => map.Padded > 1 << StructuredPrograms.LargestLog;
 
     /// <summary>Records that a group takes at once.</summary>
-    int RowsTogether => !map.IsStructured ? DensePrograms.TileSize : IsLarge ? 1 : StructuredPrograms.Values / map.Padded;
+    int RowsTogether =>
+        !map.IsStructured ? DensePrograms.TileSize : IsLarge ? 1 : StructuredPrograms.Values / map.Padded;
 
     /// <summary>Whether device programs exist for the map; the others are for the processor.</summary>
     public static bool Supports(FourierMap map) =>
-        !map.IsStructured || (map.Padded >= 1 << StructuredPrograms.SmallestLog && map.Padded <= 1 << LargeStructuredPrograms.LargestLog);
+        !map.IsStructured || (
+            map.Padded >= 1 << StructuredPrograms.SmallestLog && map.Padded <= 1 << LargeStructuredPrograms.LargestLog);
 
     /// <summary>Slices of the records that fill the device, and no more than there is work for.</summary>
-    public int SlicesFor(int points) =>
-        Math.Clamp((device.BusyGroups + _columnTiles - 1) / _columnTiles, 1, Math.Max(1, (points + RowsTogether - 1) / RowsTogether));
+    public int SlicesFor(int points) => Math.Clamp(
+        (device.BusyGroups + _columnTiles - 1) / _columnTiles, 1, Math.Max(1, (points + RowsTogether - 1) / RowsTogether));
 
     /// <summary>Queues the programs that add a slot's features to [slice][2 m] cells.</summary>
-    public void Add(Slot slot, int records, ArrayView<long> cells, int slices) => Run(slot, records, cells, default, slices);
+    public void Add(Slot slot, int records, ArrayView<long> cells, int slices) =>
+        Run(slot, records, cells, default, slices);
 
     /// <summary>Queues the programs that write a slot's features, [record][2 m].</summary>
     public void Write(Slot slot, int records, ArrayView<float> features) =>
-        Run(slot, records, default, features, map.IsStructured ? SlicesFor(records) : (records + DensePrograms.TileSize - 1) / DensePrograms.TileSize);
+        Run(slot, records, default, features, map.IsStructured ? SlicesFor(records) : Tiles(records));
+
+    static int Tiles(int rows) => (rows + DensePrograms.TileSize - 1) / DensePrograms.TileSize;
 
     void Run(Slot slot, int records, ArrayView<long> cells, ArrayView<float> features, int slices)
     {
@@ -73,8 +78,8 @@ sealed class FourierLaunch(Device device, FourierMap map)
                 Points = points, Rows = _parameters.Rows, Cells = cells, Features = features, Records = records,
                 Stride = stride, Frequencies = map.Frequencies, Slices = slices,
             };
-            device.Launch(
-                slot.Stream, adds ? DensePrograms.AddDense : DensePrograms.WriteDense, groups, DensePrograms.Threads, dense);
+            Action<DenseArguments> tiles = adds ? DensePrograms.AddDense : DensePrograms.WriteDense;
+            device.Launch(slot.Stream, tiles, groups, DensePrograms.Threads, dense);
             return;
         }
         var structured = new StructuredArguments

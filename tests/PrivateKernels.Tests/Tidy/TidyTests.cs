@@ -66,7 +66,7 @@ public sealed partial class TidyTests
             {
                 // A member's body opens with a lone brace four columns in and closes with the next one there.
                 if (lines[start] != "    {" || TypeDeclaration().IsMatch(lines[start - 1])) continue;
-                int end = Array.IndexOf(lines, "    }", start);
+                int end = Array.FindIndex(lines, start, static line => line is "    }" or "    };");
                 Assert.True(end - start <= 71, $"{file}:{start + 1}: a body of {end - start - 1} lines");
             }
         }

@@ -58,7 +58,7 @@ public sealed class DataDirectory : IDisposable
             witness = new Witness(options.WitnessPath ?? Path.Combine(path, "witness"));
             database = new SqliteSession(Path.Combine(path, "pk.db"), writes: true);
             if (isNew) Disk.SyncDirectory(path);
-            LedgerIdentity identity = LedgerCheck.Open(database, witness, options.Clock);
+            LedgerIdentity identity = LedgerCheck.Open(database, witness);
             var directory = new DataDirectory(path, options, lockFile, database, witness, identity);
             directory._interrupted = new Recovery(directory).Run();
             return directory;

@@ -29,10 +29,10 @@ public sealed class Ledger
     {
         ResourceId.Check("release_id", request.ReleaseId);
         if (request.Cost.Units < 1) throw new InvalidFieldException("cost.units", request.Cost.Units, "must be at least 1");
-        (ReservationRow reservation, bool isNew, Reservation result) = await _directory.Writer.SubmitAsync(
+        (ReservationRow reservation, DatasetRow? newFor, Reservation result) = await _directory.Writer.SubmitAsync(
             "reserve", t => Reserve(t, request), request.Call.ValidateOnly).ConfigureAwait(false);
-        return isNew && !request.Call.ValidateOnly
-            ? result with { Build = _directory.NewBuild(reservation, request.Fingerprint) }
+        return newFor is not null && !request.Call.ValidateOnly
+            ? result with { Build = new(_directory, reservation, result.Release, newFor, result.Operation, request.Fingerprint) }
             : result;
     }
 
@@ -83,12 +83,12 @@ public sealed class Ledger
     public bool IsGenuine(LedgerCertificate certificate) =>
         CryptographicOperations.FixedTimeEquals(certificate.Mac.Span, HashChain.Mac(_macKey, certificate.Position));
 
-    (ReservationRow, bool IsNew, Reservation) Reserve(Transaction t, ReserveRequest request)
+    (ReservationRow, DatasetRow? NewFor, Reservation) Reserve(Transaction t, ReserveRequest request)
     {
         SqliteSession database = t.Database;
         if (ReservationTable.FindByRequest(database, request.Call.Parent, request.Call.RequestId) is { } earlier)
             return earlier.RequestHash.Span.SequenceEqual(request.Call.RequestHash.Span)
-                ? (earlier, false, Result(database, earlier))
+                ? (earlier, null, Result(database, earlier))
                 : throw Transaction.Reused();
         StoredDataset dataset = DatasetTable.GetActive(database, request.DatasetId);
         if (dataset.AccountId is not { } accountId)
@@ -106,7 +106,7 @@ public sealed class Ledger
             "releases", database.Number("SELECT COUNT(*) FROM releases WHERE dataset_uid = $1", dataset.Row.Uid),
             _directory.Options.MaxReleasesPerDataset);
         ReservationRow reservation = ReservationTable.Reserve(t, request, dataset, accountId);
-        return (reservation, true, Result(database, reservation));
+        return (reservation, dataset.Row, Result(database, reservation));
     }
 
     static Reservation Result(SqliteSession database, ReservationRow reservation)

@@ -13,7 +13,7 @@ static class LedgerCheck
     /// Makes a new ledger, or verifies one: not sealed, of a known schema, whole by SQLite's own check, in agreement with
     /// a replay of its chain, and not behind its witness, which is then brought up to date.
     /// </summary>
-    internal static LedgerIdentity Open(SqliteSession database, Witness witness, TimeProvider clock)
+    internal static LedgerIdentity Open(SqliteSession database, Witness witness)
     {
         if (database.Number("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger_head'") == 0)
         {
@@ -21,7 +21,8 @@ static class LedgerCheck
             Create(database);
         }
         CheckSchema(database);
-        if (database.Text("PRAGMA quick_check") != "ok") throw Corrupt("SQLite's check of the file failed.");
+        // quick_check would leave out the indexes, and so a lost name or request id.
+        if (database.Text("PRAGMA integrity_check") != "ok") throw Corrupt("SQLite's check of the file failed.");
         (LedgerPosition head, byte[] macKey) = ReadHead(database);
         LedgerReplay.Verify(database, head);
         CheckWitness(database, witness, head);

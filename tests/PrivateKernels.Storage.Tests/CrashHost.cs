@@ -26,7 +26,9 @@ static class CrashHost
             Process.GetCurrentProcess().Kill();
             Thread.Sleep(Timeout.Infinite);
         };
-        using (DataDirectory directory = DataDirectory.Open(path, new StorageOptions()))
+        DataDirectory? opened = Open(path);
+        if (opened is null) return 75;
+        using (DataDirectory directory = opened)
         {
             IReadOnlyList<Build> interrupted = directory.TakeInterruptedBuilds();
             if (interrupted.Count > 0) await Late(directory);
@@ -36,6 +38,18 @@ static class CrashHost
         }
         Say("closed");
         return 0;
+    }
+
+    static DataDirectory? Open(string path)
+    {
+        try
+        {
+            return DataDirectory.Open(path, new StorageOptions());
+        }
+        catch (StorageException e) when (Reasons.ExitCode(e.Reason) == 75)
+        {
+            return null;
+        }
     }
 
     static async Task Live(DataDirectory directory)

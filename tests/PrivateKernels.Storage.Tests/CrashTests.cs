@@ -47,6 +47,14 @@ public sealed class CrashTests
         CheckEnd(scratch, first, second);
     }
 
+    [Fact]
+    public async Task A_second_process_is_refused_while_the_first_has_the_directory()
+    {
+        using var scratch = new Scratch();
+        using (scratch.Open()) Assert.Equal(75, (await Run(scratch, "none", "kill")).ExitCode);
+        Assert.Equal(0, (await Run(scratch, "none", "kill")).ExitCode);
+    }
+
     static void CheckEnd(Scratch scratch, Life first, Life second)
     {
         using DataDirectory directory = scratch.Open();

@@ -26,20 +26,20 @@ static unsafe class DenseFourier<V, TTile>
     {
         int d = map.Dimension, m = map.Frequencies;
         int chunkStrips = Math.Max(1, Math.Min(LargestChunk, ChunkFloats / d) / TTile.Rows);
-        int batch = chunkStrips * TTile.Rows * 4 * workers.Count;
+        int chunkRecords = chunkStrips * TTile.Rows;
+        int batch = chunkRecords * workers.ChunksAtATime(panels.Count, (long)chunkRecords * d);
         AlignedFloats packed = workers.Rent();
         for (int first = 0; first < count; first += batch)
         {
             int records = Math.Min(batch, count - first);
-            int chunks = (records + chunkStrips * TTile.Rows - 1) / (chunkStrips * TTile.Rows);
+            int chunks = (records + chunkRecords - 1) / chunkRecords;
             float* from = x + (nint)first * d;
             float* strips = PackStrips(workers, from, records, d, packed);
             // The item order keeps a chunk of records in cache while all panels pass by.
             workers.Run(chunks * panels.Count, (item, scratch) =>
             {
                 (int chunk, int panel) = Math.DivRem(item, panels.Count);
-                int firstRecord = chunk * chunkStrips * TTile.Rows;
-                int own = Math.Min(chunkStrips * TTile.Rows, records - firstRecord);
+                int firstRecord = chunk * chunkRecords, own = Math.Min(chunkRecords, records - firstRecord);
                 int columns = Math.Min(TTile.Columns, m - panel * TTile.Columns);
                 float* weights = panels.Start + panel * panels.Stride;
                 int* sums = SumChunk(strips + (nint)firstRecord * d, own, d, weights, scratch);

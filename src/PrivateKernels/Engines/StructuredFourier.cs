@@ -16,7 +16,7 @@ static unsafe class StructuredFourier<V>
     public static void Add(Workers workers, FourierMap map, float* x, int count, uint* flips, float* radii, long* cells)
     {
         int d = map.Dimension, m = map.Frequencies, padded = map.Padded, blocks = (m + padded - 1) / padded;
-        int batchGroups = GroupsPerItem * 4 * workers.Count;
+        int batchGroups = GroupsPerItem * workers.ChunksAtATime(blocks, (long)GroupsPerItem * padded * V.Count);
         AlignedFloats packed = workers.Rent();
         for (int first = 0; first < count; first += batchGroups * V.Count)
         {

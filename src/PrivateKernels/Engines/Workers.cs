@@ -8,6 +8,8 @@ namespace PrivateKernels;
 /// </summary>
 sealed class Workers : IDisposable
 {
+    const long MostFloats = 1 << 26;
+
     readonly ConcurrentBag<AlignedFloats> _scratch = [];
     readonly Queue<Job> _jobs = [];
     readonly Thread[] _threads;
@@ -45,6 +47,13 @@ sealed class Workers : IDisposable
         job.Work();
         job.Wait();
     }
+
+    /// <summary>
+    /// Chunks of records to prepare at a time where each makes <paramref name="items"/> items: four items per thread, but
+    /// no more than 256 MiB of prepared floats.
+    /// </summary>
+    public int ChunksAtATime(int items, long chunkFloats) =>
+        (int)Math.Clamp(4L * Count / items + 4, 1, Math.Max(1, MostFloats / chunkFloats));
 
     public AlignedFloats Rent() => _scratch.TryTake(out AlignedFloats? scratch) ? scratch : new AlignedFloats();
 

@@ -169,8 +169,13 @@ public sealed class DamageTests
         await Make(scratch);
         string file = Directory.GetFiles(scratch.FileOf("releases")).Single();
         byte[] whole = File.ReadAllBytes(file);
-        foreach (Action damage in (Action[])
-            [() => File.WriteAllBytes(file, whole[..^1]), () => File.WriteAllBytes(file, [.. whole[..^40], 1, .. whole[^39..]]), () => File.Delete(file)])
+        Action[] damages =
+        [
+            () => File.WriteAllBytes(file, whole[..^1]),
+            () => File.WriteAllBytes(file, [.. whole[..^40], (byte)~whole[^40], .. whole[^39..]]),
+            () => File.Delete(file),
+        ];
+        foreach (Action damage in damages)
         {
             damage();
             using DataDirectory directory = scratch.Open();

@@ -107,6 +107,10 @@ public sealed class GpuEngine : IEngine
         Add(sums, cells);
     }
 
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products) => _fallback.MultiplyRows(map, points, products);
+
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells) => _fallback.AddSpherical(map, points, cells);
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension && sums.Length == queries.Count);

@@ -27,13 +27,22 @@ sealed record PlanChoice(
         return plan with { Reason = $"{plan.Reason} The target of {target} cannot be reached within the limits." };
     }
 
-    /// <summary>Under pure epsilon more features cost noise: m* = n eps sqrt(v / 8) balances the two (7.1).</summary>
+    /// <summary>
+    /// Under pure epsilon more features cost noise, 4m / eps^2 in variance, 2m / eps^2 for features of the angle: m* = n eps
+    /// sqrt(v / 8), or sqrt(v / 4), balances that with n^2 v / 2m (7.1).
+    /// </summary>
     int DefaultFeatures()
     {
-        if (Strength.Mechanism != MechanismKind.DiscreteLaplace || !Function.Entry.Methods.Contains(SketchMethod.Fourier)) return 0;
+        double balance = Function.Entry.Methods[0] switch
+        {
+            SketchMethod.Fourier => FourierSketch.StructuredVariance / 8,
+            SketchMethod.Spherical => SphericalSketch.StructuredVariance / 4,
+            _ => 0,
+        };
+        if (Strength.Mechanism != MechanismKind.DiscreteLaplace || balance == 0) return 0;
         double epsilon = Strength.Strength / (double)(1L << 40) / Facts.MaxRecordsPerUnit;
         double records = Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
-        double best = records * epsilon * Math.Sqrt(FourierSketch.StructuredVariance / 8);
+        double best = records * epsilon * Math.Sqrt(balance);
         return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
     }
 
@@ -71,6 +80,10 @@ sealed record PlanChoice(
     ISketch CreateSketch(int features) => Function.Entry.Methods[0] switch
     {
         SketchMethod.Sign => SignSketch.Create(Function, Facts.Domain, features, Facts.MaxRecords),
+        SketchMethod.Spherical => SphericalSketch.Create(
+            Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
+        SketchMethod.Moment when Function is InnerProduct =>
+            InnerProductSketch.Create(Function, Facts.Domain, Strength.Mechanism, Request.PerClass),
         SketchMethod.Moment => MomentSketch.Create(Function, Facts.Domain),
         _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
     };
@@ -96,6 +109,7 @@ sealed record PlanChoice(
         {
             FourierSketch { IsStructured: true } => $"Structured Fourier features, {sketch.Features} frequencies.",
             FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
+            SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",
             _ => "Exact moments.",
         };

@@ -92,14 +92,19 @@ public sealed class Release
     {
         int n = raw.Queries, freedom = raw.DegreesOfFreedom;
         double[] values = new double[n], noise = new double[n], approximation = new double[n], half = new double[n];
-        double t = freedom > 0 ? StudentT.InvCDF(0, 1, freedom, 0.975) : 1.96;
+        const double Normal = 1.96;
+        double t = freedom > 0 ? StudentT.InvCDF(0, 1, freedom, 0.975) : Normal;
         for (int q = 0; q < n; q++)
         {
             int i = q * raw.Columns + column;
             values[q] = raw.Values[i];
             noise[q] = Math.Sqrt(variance * raw.SquaredPsi[q]);
-            approximation[q] = freedom > 0 ? Math.Sqrt(Math.Max(0, raw.Variance[i] - noise[q] * noise[q])) : raw.Bound[i];
-            half[q] = freedom > 0 ? t * Math.Sqrt(raw.Variance[i]) : t * noise[q] + approximation[q];
+            // Noise in cells that all groups share has a known variance; the rest is estimated from the groups.
+            double common = variance * raw.CommonSquaredPsi[q], total = common + raw.Variance[i];
+            approximation[q] = freedom > 0 ? Math.Sqrt(Math.Max(0, total - noise[q] * noise[q])) : raw.Bound[i];
+            half[q] = freedom > 0
+                ? Math.Sqrt(Normal * Normal * common + t * t * raw.Variance[i])
+                : t * noise[q] + approximation[q];
         }
         return new(values, noise, approximation, half, freedom);
     }

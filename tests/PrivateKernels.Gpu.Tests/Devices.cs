@@ -53,6 +53,10 @@ sealed class NoFallback : IEngine
 
     public void AddMoments(MomentMap map, Points points, Span<long> cells) => throw Refusal();
 
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products) => throw Refusal();
+
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells) => throw Refusal();
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) => throw Refusal();
 
     public void Dispose()

@@ -51,6 +51,8 @@ static class Recipe
         {
             SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
             SketchMethod.Sign => SignSketch.Read(reader, function, domain),
+            SketchMethod.Spherical => SphericalSketch.Read(reader, function, domain),
+            SketchMethod.Moment when function is InnerProduct => InnerProductSketch.Read(reader, function, domain),
             SketchMethod.Moment => MomentSketch.Read(function, domain),
             _ => throw new InvalidDataException("the recipe names an unknown sketch"),
         };

@@ -65,6 +65,8 @@ static unsafe class ExactSums<V, TTile>
                 float* strip = strips + (nint)q * d;
                 if (function.Geometry == PairGeometry.L1)
                     Distances<AbsoluteStep>(strip, rows, panel, d, zeros, block, values);
+                else if (function.Geometry == PairGeometry.InnerProduct)
+                    Distances<ProductStep>(strip, rows, panel, d, zeros, block, values);
                 else
                     Distances<SquareStep>(strip, rows, panel, d, zeros, block, values);
                 function.ApplyProfile(new Span<float>(values, size));
@@ -77,7 +79,7 @@ static unsafe class ExactSums<V, TTile>
             for (int l = 0; l < V.Count; l++) sums[q] += lanes[(nint)q * V.Count + l];
     }
 
-    /// <summary>values[r Columns + c] = distance of row r and column c, in blocks of coordinates.</summary>
+    /// <summary>values[r Columns + c] = distance (or inner product) of row r and column c, in blocks of coordinates.</summary>
     static void Distances<TStep>(
         float* strip, int rows, float* panel, int d, float* zeros, float* block, float* values)
         where TStep : struct, IStep

@@ -54,8 +54,19 @@ public interface IEngine : IDisposable
     void AddMoments(MomentMap map, Points points, Span<long> cells);
 
     /// <summary>
+    /// products[n m + j] = t_j of point n, the phase of <see cref="FourierMap"/>: the rows of the map times the points, in fp32.
+    /// </summary>
+    void MultiplyRows(FourierMap map, Points points, Span<float> products);
+
+    /// <summary>
+    /// Adds the integer features of each point, norm-clamped; see <see cref="SphericalMap"/>. The points are unit vectors;
+    /// any other canonical ones are safe as well, and add nothing where they are too long.
+    /// </summary>
+    void AddSpherical(SphericalMap map, Points points, Span<long> cells);
+
+    /// <summary>
     /// Exact sums over <paramref name="points"/> of f(x, y) for each query, for PUBLIC data and evaluation only.
-    /// Relative error at most 5e-6 (fp32 distances, fp64 accumulation). Adds to <paramref name="sums"/>.
+    /// Relative error at most 5e-6 (fp32 distances, fp64 accumulation), for inner products of the sum of |x||y|. Adds to <paramref name="sums"/>.
     /// </summary>
     void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums);
 }

@@ -85,6 +85,33 @@ public sealed unsafe class SimdEngine : IEngine
         }
     }
 
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products)
+    {
+        Expect(points.Dimension == map.Dimension, nameof(points));
+        Expect(products.Length == (long)points.Count * map.Frequencies, nameof(products));
+        Panels? panels = map.IsStructured ? null : PanelsOf(map);
+        fixed (float* x = points.Values.Span, to = products)
+        {
+            if (_wide) RowProducts<Lanes16, Tile8x48>.Multiply(_workers, map, panels, x, points.Count, to);
+            else RowProducts<Lanes8, Tile6x16>.Multiply(_workers, map, panels, x, points.Count, to);
+        }
+    }
+
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Rows.Dimension, nameof(points));
+        Expect(cells.Length == map.CellCount, nameof(cells));
+        Panels? rows = map.Rows.IsStructured ? null : PanelsOf(map.Rows);
+        Panels? gateRows = map.GateRows is { IsStructured: false } gate ? PanelsOf(gate) : null;
+        fixed (float* x = points.Values.Span)
+        fixed (long* to = cells)
+        {
+            int n = points.Count;
+            if (_wide) SphericalSums<Lanes16, Sixteen512, Tile8x48>.Add(_workers, map, rows, gateRows, x, n, to);
+            else SphericalSums<Lanes8, Sixteen256, Tile6x16>.Add(_workers, map, rows, gateRows, x, n, to);
+        }
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension, nameof(queries));
@@ -93,7 +120,8 @@ public sealed unsafe class SimdEngine : IEngine
         fixed (double* to = sums)
         {
             (int n, int q, int d) = (points.Count, queries.Count, points.Dimension);
-            if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, n, y, q, d, to);
+            if (function.Geometry == PairGeometry.Sphere) AngularSums.Add(_workers, function, x, n, y, q, d, to);
+            else if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, n, y, q, d, to);
             else ExactSums<Lanes8, Tile6x16>.Add(_workers, function, x, n, y, q, d, to);
         }
     }

@@ -117,13 +117,13 @@ static unsafe class StructuredFourier<V>
         }
     }
 
-    static void PackGroup(float* x, int rows, int d, V* lanes, int padded)
+    internal static void PackGroup(float* x, int rows, int d, V* lanes, int padded)
     {
         Panels.Pack(x, rows, d, V.Count, (float*)lanes);
         Unsafe.InitBlock(lanes + d, 0, (uint)((padded - d) * sizeof(V)));
     }
 
-    static void Rotate(V* from, uint* flips, V* v, int padded)
+    internal static void Rotate(V* from, uint* flips, V* v, int padded)
     {
         Hadamard<V>.Round(from, flips, v, padded);
         Hadamard<V>.Round(v, flips + padded, v, padded);

@@ -7,9 +7,10 @@ public static class Catalog
     public static IReadOnlyList<PairFunctionEntry> Functions { get; } =
         [.. new[]
         {
-            Cauchy.Description, Exponential.Description, Gaussian.Description, InverseL1.Description, InverseL2.Description,
+            ArcCosine0.Description, ArcCosine1.Description, Cauchy.Description, Exponential.Description,
+            Gaussian.Description, InnerProduct.Description, InverseL1.Description, InverseL2.Description,
             InverseMultiquadric.Description, L1.Description, L2Squared.Description, Laplacian.Description,
-            Matern32.Description, Matern52.Description, RationalQuadratic.Description,
+            Matern32.Description, Matern52.Description, NtkRelu1.Description, RationalQuadratic.Description,
         }.OrderBy(static e => e.Name, StringComparer.Ordinal)];
 
     /// <summary>Makes a function from its name and parameters; unused parameters must be 0.</summary>

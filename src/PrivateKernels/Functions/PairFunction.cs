@@ -10,6 +10,12 @@ public enum PairGeometry
 
     /// <summary>s = |x - y|_1.</summary>
     L1,
+
+    /// <summary>s = x . y.</summary>
+    InnerProduct,
+
+    /// <summary>s = |x/|x| - y/|y||_2^2, at most 4: the squared chord of the angle between them; f = 0 if x or y is 0.</summary>
+    Sphere,
 }
 
 /// <summary>
@@ -45,14 +51,33 @@ public abstract class PairFunction
     public double Evaluate<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> y)
         where T : INumberBase<T>
     {
+        bool sphere = Geometry == PairGeometry.Sphere;
+        double lengthX = sphere ? Length(x) : 1, lengthY = sphere ? Length(y) : 1;
+        if (lengthX == 0 || lengthY == 0) return 0;
         double s = 0;
         for (int k = 0; k < x.Length; k++)
         {
-            double z = double.CreateTruncating(x[k]) - double.CreateTruncating(y[k]);
-            s += Geometry == PairGeometry.L1 ? Math.Abs(z) : z * z;
+            double a = double.CreateTruncating(x[k]) / lengthX, b = double.CreateTruncating(y[k]) / lengthY, z = a - b;
+            s += Geometry switch
+            {
+                PairGeometry.L1 => Math.Abs(z),
+                PairGeometry.InnerProduct => a * b,
+                _ => z * z,
+            };
         }
         return Profile(s);
     }
+
+    static double Length<T>(ReadOnlySpan<T> x)
+        where T : INumberBase<T>
+    {
+        double sum = 0;
+        foreach (T value in x) sum += double.CreateTruncating(value) * double.CreateTruncating(value);
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>The angle whose squared chord is s.</summary>
+    protected static double AngleOf(double s) => 2 * Math.Asin(Math.Min(1, Math.Sqrt(s) / 2));
 
     protected static IReadOnlyList<MechanismKind> BothMechanisms { get; } =
         [MechanismKind.RoundedNormal, MechanismKind.DiscreteLaplace];
@@ -62,6 +87,11 @@ public abstract class PairFunction
         name, formula, IsKernel: true, UsesBandwidth: true, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: false,
         BothMechanisms, [SketchMethod.Fourier], create);
 
+    /// <summary>Entry of a kernel of the angle, served by spherical features.</summary>
+    protected static PairFunctionEntry Angular(string name, string formula, Func<PairFunction> create) => new(
+        name, formula, IsKernel: true, UsesBandwidth: false, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: false,
+        BothMechanisms, [SketchMethod.Spherical], (_, _) => create());
+
     protected static double CheckedBandwidth(double bandwidth) =>
         double.IsFinite(bandwidth) && bandwidth >= 1e-9 && bandwidth <= 1e9
             ? bandwidth
@@ -70,7 +100,7 @@ public abstract class PairFunction
 
 /// <summary>A line of the catalog.</summary>
 /// <param name="Name">Name on the wire: lower case with underscores.</param>
-/// <param name="Formula">For people; z = x - y, h the bandwidth.</param>
+/// <param name="Formula">For people; z = x - y, h the bandwidth, θ the angle between x and y.</param>
 /// <param name="IsKernel">True: kernel (larger is more alike); false: distance.</param>
 /// <param name="UsesBandwidth">Takes a bandwidth; others demand 0.</param>
 /// <param name="UsesExponent">Takes an exponent; others demand 0.</param>

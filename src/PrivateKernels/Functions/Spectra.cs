@@ -21,3 +21,10 @@ public interface ICauchySpectrum
     /// <summary>T from a uniform in (0, 1), common to the coordinates of a frequency.</summary>
     double MixingScale(double u);
 }
+
+/// <summary>A kernel of the angle between x and y, with random features on the unit sphere.</summary>
+public interface IAngularFeatures
+{
+    /// <summary>Which features.</summary>
+    AngularFeatures Features { get; }
+}

@@ -9,6 +9,7 @@ namespace PrivateKernels;
 /// Walsh-Hadamard transform (strides 1, 2, ..., P/2; (a, b) -> (a + b, a - b), fp32) and D a diagonal of signs;
 /// t = Radii[b P + i] * v[i]. The factor P^(-3/2) is inside the radius.
 /// Dense, row j: t = fma chain over k = 0..d-1 of x[k] * Rows[j d + k], starting at +0.
+/// Spherical and sliced sketches use the same rows for their own ends: then t_j = w_j . x in their units.
 /// Cosine and sine by engines' shared recipe (see <see cref="Phase"/>); both are 0 where |t| > 2^20.
 /// </remarks>
 public sealed class FourierMap

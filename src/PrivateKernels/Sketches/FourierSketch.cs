@@ -148,10 +148,8 @@ public sealed class FourierSketch : ISketch
         ulong seed = (ulong)reader.ReadInt64();
         int countWeight = reader.ReadInt32();
         float[] radii = reader.ReadSingles();
-        bool sound = radii.Length == shape.Frequencies && shape.Groups > 1 && shape.Frequencies % shape.Groups == 0 && countWeight >= 0
-            && (shape.Padded == 0 || (BitOperations.IsPow2(shape.Padded) && shape.Padded >= domain.Dimension
-                && shape.Padded < 2 * Math.Max(1, domain.Dimension) && shape.Frequencies % shape.Padded == 0))
-            && function is IRadialSpectrum or ICauchySpectrum && (long)shape.Frequencies * Math.Max(1, domain.Dimension) < 1 << 30;
+        bool sound = radii.Length == shape.Frequencies && shape.IsSound && countWeight >= 0
+            && function is IRadialSpectrum or ICauchySpectrum;
         if (!sound) throw new InvalidDataException("the recipe of the Fourier sketch is inconsistent");
         return new(function, domain, shape, seed, () => radii, countWeight);
     }

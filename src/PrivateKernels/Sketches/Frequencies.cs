@@ -31,7 +31,21 @@ static class Frequencies
     public static FourierMap Draw(PairFunction function, FourierShape shape, ulong seed, float[] radii) =>
         shape.Padded > 0
             ? FourierMap.Structured(shape.Dimension, shape.Padded, DrawFlips(shape, seed), radii, shape.Groups)
-            : FourierMap.Dense(shape.Dimension, DrawRows(function, shape, seed, radii), shape.Groups);
+            : FourierMap.Dense(shape.Dimension, DrawRows(function is ICauchySpectrum, shape, seed, radii), shape.Groups);
+
+    /// <summary>
+    /// Rows of one length in random directions, orthogonal within blocks: for sketches that need w_j . x itself. Everything
+    /// is exact on every platform, so nothing has to be stored but the seed.
+    /// </summary>
+    public static FourierMap DrawDirections(FourierShape shape, ulong seed, double length)
+    {
+        // A structured row of radius g has length g P^(3/2).
+        var radii = new float[shape.Frequencies];
+        Array.Fill(radii, (float)(shape.Padded > 0 ? length / (shape.Padded * Math.Sqrt(shape.Padded)) : length));
+        return shape.Padded > 0
+            ? FourierMap.Structured(shape.Dimension, shape.Padded, DrawFlips(shape, seed), radii, shape.Groups)
+            : FourierMap.Dense(shape.Dimension, DrawRows(false, shape, seed, radii), shape.Groups);
+    }
 
     static double Radius(PairFunction function, FourierShape shape, double u, double v, double chi)
     {
@@ -62,14 +76,14 @@ static class Frequencies
         return flips;
     }
 
-    static float[] DrawRows(PairFunction function, FourierShape shape, ulong seed, float[] radii)
+    static float[] DrawRows(bool cauchy, FourierShape shape, ulong seed, float[] radii)
     {
         int d = shape.Dimension, perGroup = shape.Frequencies / shape.Groups;
         var rows = new float[shape.Frequencies * d];
         for (int group = 0; group < shape.Groups; group++)
         {
             var random = new PublicRandom(seed, (ulong)group << 32 | 2);
-            double[] directions = function is ICauchySpectrum ? DrawCauchy(random, perGroup * d) : DrawOrthogonal(random, perGroup, d);
+            double[] directions = cauchy ? DrawCauchy(random, perGroup * d) : DrawOrthogonal(random, perGroup, d);
             for (int i = 0; i < directions.Length; i++)
             {
                 int at = group * perGroup * d + i;
@@ -124,6 +138,7 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     const int LeastStructuredDimension = 32;
 
     const int LargestPadded = 8192, DenseGroups = 16, MostGroups = 16, LeastGroups = 4, DefaultFrequencies = 4096;
+    const int MostFrequencies = 1 << 18;
 
     /// <summary>
     /// The shape for a wanted number of frequencies (0 = default), rounded up so that groups are equal and blocks whole.
@@ -135,14 +150,44 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
         int padded = (int)BitOperations.RoundUpToPowerOf2((uint)dimension);
         int m = wanted == 0 ? Math.Max(DefaultFrequencies, LeastGroups * padded) : wanted;
         bool structured = function is IRadialSpectrum && dimension >= LeastStructuredDimension && padded <= LargestPadded;
-        if (structured && !(pure && m < LeastGroups * padded))
-        {
-            int blocks = Math.Max(LeastGroups, CeilingDivide(m, padded));
-            if (blocks > MostGroups) blocks = CeilingDivide(blocks, MostGroups) * MostGroups;
-            return new(dimension, blocks * padded, Math.Min(blocks, MostGroups), padded);
-        }
+        if (structured && !(pure && m < LeastGroups * padded)) return WholeBlocks(dimension, m, padded);
         int groups = m >= 16 * DenseGroups ? DenseGroups : LeastGroups;
         return new(dimension, CeilingDivide(m, groups) * groups, groups, 0);
+    }
+
+    /// <summary>
+    /// The shape of rows that are orthogonal and of one length, at least <paramref name="wanted"/> of them (0 = 4 blocks of
+    /// 1,024 or more): groups of whole blocks, so that sum_j (w_j . x)^2 is the same for every unit vector x. Only where
+    /// <paramref name="pure"/> noise demands few rows of a high dimension are the blocks cut short.
+    /// </summary>
+    public static FourierShape ForDirections(int dimension, int wanted, bool pure)
+    {
+        int padded = (int)BitOperations.RoundUpToPowerOf2((uint)dimension);
+        int m = wanted != 0 ? wanted
+            : padded > LargestPadded ? DefaultFrequencies : LeastGroups * Math.Max(padded, DefaultFrequencies / LeastGroups);
+        if (m > MostFrequencies)
+            throw new InvalidFieldException("features", m, $"must be at most {MostFrequencies} here");
+        if (dimension >= LeastStructuredDimension && padded <= LargestPadded && !(pure && m < LeastGroups * padded))
+            return WholeBlocks(dimension, m, padded);
+        int groups = m >= 16 * DenseGroups ? DenseGroups : LeastGroups, perGroup = CeilingDivide(m, groups);
+        if (dimension < LeastStructuredDimension) perGroup = CeilingDivide(perGroup, dimension) * dimension;
+        return new(dimension, perGroup * groups, groups, 0);
+    }
+
+    /// <summary>Whether a recipe may hold these numbers.</summary>
+    public bool IsSound => Frequencies is > 0 and <= MostFrequencies && Groups > 1 && Frequencies % Groups == 0
+        && (Padded == 0 || (BitOperations.IsPow2(Padded) && Padded >= Dimension && Padded < 2 * Math.Max(1, Dimension)
+            && Frequencies % Padded == 0))
+        && (long)Frequencies * Dimension < 1 << 30;
+
+    /// <summary>Every group is made of whole orthogonal blocks.</summary>
+    public bool HasWholeBlocks => Padded > 0 || Frequencies / Groups % Dimension == 0;
+
+    static FourierShape WholeBlocks(int dimension, int wanted, int padded)
+    {
+        int blocks = Math.Max(LeastGroups, CeilingDivide(wanted, padded));
+        if (blocks > MostGroups) blocks = CeilingDivide(blocks, MostGroups) * MostGroups;
+        return new(dimension, blocks * padded, Math.Min(blocks, MostGroups), padded);
     }
 
     static int CeilingDivide(int a, int b) => (a + b - 1) / b;

@@ -80,9 +80,12 @@ public sealed class RawAnswers(int queries, int columns)
     /// <summary>[query] squared norm of psi: noise variance of an answer over noise variance of a cell.</summary>
     public double[] SquaredPsi { get; } = new double[queries];
 
+    /// <summary>[query] the part of <see cref="SquaredPsi"/> over cells that all groups share, whose noise no group shows.</summary>
+    public double[] CommonSquaredPsi { get; } = new double[queries];
+
     /// <summary>
-    /// [query][column] unbiased estimate of the variance of the answer, noise and approximation together, from groups;
-    /// meaningful if <see cref="DegreesOfFreedom"/> is above 0.
+    /// [query][column] unbiased estimate of the variance of the answer, noise and approximation together, from groups, but
+    /// for the noise of <see cref="CommonSquaredPsi"/>; meaningful if <see cref="DegreesOfFreedom"/> is above 0.
     /// </summary>
     public double[] Variance { get; } = new double[queries * columns];
 

@@ -8,8 +8,8 @@ public static class NormClamp
     /// the bound B^2: f = floor(isqrt(B^2) 2^30 / ceil(sqrt N)), v_j = sign(v_j) ((|v_j| f) >> 30); since f/2^30 is at most
     /// B/sqrt N, the new norm is at most B. It is checked again, and a vector that failed would become zero.
     /// </summary>
-    /// <param name="v">Entries of size at most 2^22, at most 2^18 of them.</param>
-    /// <param name="squaredBound">B^2, an integer.</param>
+    /// <param name="v">Entries of size at most 2^30 whose squares sum to less than 2^63.</param>
+    /// <param name="squaredBound">B^2, an integer of at most 2^60.</param>
     public static void Apply(Span<int> v, long squaredBound)
     {
         long norm = SquaredNorm(v);

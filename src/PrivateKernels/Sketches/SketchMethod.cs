@@ -6,9 +6,12 @@ public enum SketchMethod
     /// <summary>Random Fourier features.</summary>
     Fourier = 1,
 
+    /// <summary>Random features of functions of the angle.</summary>
+    Spherical = 2,
+
     /// <summary>Sign features on a grid; l1 distance.</summary>
     Sign = 6,
 
-    /// <summary>Exact moments; squared l2.</summary>
+    /// <summary>Exact moments; inner product, squared l2.</summary>
     Moment = 7,
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace PrivateKernels.Tests;
 
 /// <summary>
@@ -85,6 +87,40 @@ public sealed class ReferenceEngine : IEngine
             NormClamp.Apply(v, map.SquaredBound);
             for (int j = 0; j < d + 2; j++) cells[j] += v[j];
         }
+    }
+
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products)
+    {
+        for (int n = 0; n < points.Count; n++)
+            Phases(map, points.Row(n)).CopyTo(products[(n * map.Frequencies)..]);
+    }
+
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
+    {
+        for (int n = 0; n < points.Count; n++)
+        {
+            ReadOnlySpan<float> x = points.Row(n);
+            float[] t = Phases(map.Rows, x), u = map.GateRows is { } gate ? Phases(gate, x) : [];
+            var v = new List<int>();
+            if (map.Features == AngularFeatures.Sign)
+            {
+                v.Add(map.Constant);
+                foreach (float value in t) v.Add(value < 0 ? -(int)map.Scale : (int)map.Scale);
+            }
+            else
+            {
+                foreach (float value in x) v.Add(Cell(value * map.Linear));
+                foreach (float value in t) v.Add(Cell(Math.Abs(value) * map.Scale));
+                for (int j = 0; j < u.Length; j++) v.Add(Cell((t[j] < 0 ? -u[j] : u[j]) * map.Scale));
+            }
+            BigInteger norm = v.Aggregate(BigInteger.Zero, static (sum, a) => sum + (BigInteger)a * a);
+            if (norm > 4 * (BigInteger)map.SquaredBound) continue;
+            int[] clamped = [.. v];
+            NormClamp.Apply(clamped, map.SquaredBound);
+            for (int j = 0; j < clamped.Length; j++) cells[j] += clamped[j];
+        }
+
+        static int Cell(float value) => (int)Math.Clamp(value, -SphericalMap.Limit, SphericalMap.Limit);
     }
 
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)

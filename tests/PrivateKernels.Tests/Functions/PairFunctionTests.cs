@@ -18,7 +18,7 @@ public sealed class PairFunctionTests
             PairFunction f = SamplePoints.Function(name, d);
             string key = name == "cauchy" || name == "rational_quadratic" ? "rational_quadratic_1" : name;
             double[] expected = [.. dimension.GetProperty("sums").Rows(key).Select(static e => e.GetDouble())];
-            double largest = f.Entry.IsKernel ? 1 : d;
+            double largest = f.Geometry == PairGeometry.Sphere ? 100 : f.Entry.IsKernel && f is not InnerProduct ? 1 : d;
             for (int q = 0; q < expected.Length; q++)
             {
                 double sum = 0;
@@ -36,7 +36,8 @@ public sealed class PairFunctionTests
         PairFunction f = SamplePoints.Function(name, 5);
         double[] x = SamplePoints.Point(3, 5), y = SamplePoints.Query(2, 5);
         Assert.Equal(f.Evaluate<double>(x, y), f.Evaluate<double>(y, x));
-        Assert.Equal(f.Entry.IsKernel ? 1 : 0, f.Evaluate<double>(x, x));
+        double own = f is InnerProduct ? x.Sum(static v => v * v) : f.Entry.IsKernel ? 1 : 0;
+        Assert.Equal(own, f.Evaluate<double>(x, x));
     }
 
     [Theory]
@@ -55,6 +56,20 @@ public sealed class PairFunctionTests
     }
 
     [Fact]
+    public void Functions_of_the_angle_ignore_lengths_and_are_0_at_0()
+    {
+        double[] x = [3, 0], near = [2, 2], opposite = [-0.1, 0], zero = [0, 0];
+        foreach ((string name, double at45) in new[] { ("arc_cosine_0", 0.75), ("arc_cosine_1", 0.7554092), ("ntk_relu_1", 0.6428696) })
+        {
+            PairFunction f = Catalog.Create(name, 0, 0);
+            Assert.Equal(at45, f.Evaluate<double>(x, near), 1e-7);
+            Assert.Equal(0, f.Evaluate<double>(x, opposite), 1e-15);
+            Assert.Equal(0, f.Evaluate<double>(x, zero));
+            Assert.Equal(0, f.Evaluate<double>(zero, x));
+        }
+    }
+
+    [Fact]
     public void An_unknown_function_is_named_together_with_the_known_ones()
     {
         var e = Assert.Throws<UnknownPairFunctionException>(() => Catalog.Create("gausian", 1, 0));
@@ -66,7 +81,7 @@ public sealed class PairFunctionTests
     public void The_frequency_law_of_a_kernel_has_the_kernel_as_its_cosine_transform(string name)
     {
         PairFunction f = SamplePoints.Function(name, 3);
-        if (!f.Entry.IsKernel) return;
+        if (!f.Entry.Methods.Contains(SketchMethod.Fourier)) return;
         // E cos(w . z) over many frequencies, at a few z: standard error 1 / sqrt(2 n).
         var shape = new FourierShape(3, 160_000, 16, 0);
         FourierMap map = Frequencies.Draw(f, shape, 5, Frequencies.DrawRadii(f, shape, 5));

@@ -42,6 +42,7 @@ public sealed class ClassificationTests : IDisposable
     [InlineData("gaussian", ClassScore.NearestKernelMean)]
     [InlineData("gaussian", ClassScore.Mean)]
     [InlineData("gaussian", ClassScore.Sum)]
+    [InlineData("inner_product", ClassScore.NearestKernelMean)]
     [InlineData("l2_squared", ClassScore.Mean)]
     [InlineData("l1", ClassScore.Mean)]
     public void Points_go_to_the_class_that_is_most_alike(string function, ClassScore score)
@@ -77,7 +78,7 @@ public sealed class ClassificationTests : IDisposable
     [Fact]
     public void A_changed_label_is_within_the_sensitivity_of_replacing_one_record()
     {
-        foreach (string function in (string[])["gaussian", "l1", "l2_squared"])
+        foreach (string function in (string[])["gaussian", "arc_cosine_0", "arc_cosine_1", "ntk_relu_1", "inner_product", "l1", "l2_squared"])
         {
             Measurement measurement = Build(function, 1, Adjacency.ReplaceOne).Measurement;
             float[] point = [0.5f, -1.5f], other = [4.9f, 3];

@@ -182,6 +182,14 @@ sealed class DoublingEngine(IEngine inner) : IEngine
         inner.AddMoments(map, points, cells);
     }
 
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products) => inner.MultiplyRows(map, points, products);
+
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
+    {
+        inner.AddSpherical(map, points, cells);
+        inner.AddSpherical(map, points, cells);
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
         inner.AddExactSums(function, points, queries, sums);
 

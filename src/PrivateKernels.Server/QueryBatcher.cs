@@ -11,15 +11,11 @@ namespace PrivateKernels.Server;
 /// The caller that finds nobody at work takes everything queued, runs it, and goes on until the queue is empty or its own
 /// points are done; the others wait. Length of the queue and deadlines are <see cref="QueryGate"/>'s business.
 /// </remarks>
-sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simdBelowPoints) : IEngine
+sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simdBelowPoints) : ForwardingEngine(device)
 {
     readonly object _lock = new();      // not a Lock: callers wait on it
     readonly LinkedList<Call> _queue = new();
     bool _busy;
-
-    public EngineKind Kind => device.Kind;
-
-    public string Device => device.Device;
 
     /// <summary>Callers that wait for a run to take them.</summary>
     internal int Waiting
@@ -30,7 +26,7 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         }
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    public override void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
         var call = new Call(map, queries, weights.ToArray(), columns, sums.Length);
         Monitor.Enter(_lock);
@@ -59,21 +55,6 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
             Monitor.Exit(_lock);
         }
         call.CopyTo(sums);
-    }
-
-    public void AddFourier(FourierMap map, Points points, Span<long> cells) => device.AddFourier(map, points, cells);
-
-    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
-        device.AddSigns(map, points, counts, fractions);
-
-    public void AddMoments(MomentMap map, Points points, Span<long> cells) => device.AddMoments(map, points, cells);
-
-    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-        device.AddExactSums(function, points, queries, sums);
-
-    /// <summary>The two engines belong to others.</summary>
-    public void Dispose()
-    {
     }
 
     /// <summary>The oldest call and those like it, up to the limit.</summary>
@@ -111,7 +92,7 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
     {
         Call first = batch[0];
         int dimension = first.Queries.Dimension, count = batch.Sum(static call => call.Queries.Count);
-        IEngine engine = count < simdBelowPoints ? simd : device;
+        IEngine engine = count < simdBelowPoints ? simd : Inner;
         if (batch.Count == 1)
         {
             engine.ProjectFourier(first.Map, first.Queries, first.Weights, first.Columns, first.Sums);

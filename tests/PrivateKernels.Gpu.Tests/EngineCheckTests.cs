@@ -52,32 +52,12 @@ public sealed class EngineCheckTests
         Assert.DoesNotContain(GpuDevices.Find(allowCpuOpenCl: false), static device => device.IsProcessor);
     }
 
-    sealed class OffByOne(SimdEngine engine) : IEngine
+    sealed class OffByOne(SimdEngine engine) : ForwardingEngine(engine)
     {
-        public EngineKind Kind => engine.Kind;
-
-        public string Device => engine.Device;
-
-        public void AddFourier(FourierMap map, Points points, Span<long> cells)
+        public override void AddFourier(FourierMap map, Points points, Span<long> cells)
         {
-            engine.AddFourier(map, points, cells);
+            base.AddFourier(map, points, cells);
             cells[^1]++;
-        }
-
-        public void ProjectFourier(
-            FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
-            engine.ProjectFourier(map, queries, weights, columns, sums);
-
-        public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
-            engine.AddSigns(map, points, counts, fractions);
-
-        public void AddMoments(MomentMap map, Points points, Span<long> cells) => engine.AddMoments(map, points, cells);
-
-        public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-            engine.AddExactSums(function, points, queries, sums);
-
-        public void Dispose()
-        {
         }
     }
 }

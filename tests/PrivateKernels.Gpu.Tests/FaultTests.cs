@@ -198,35 +198,19 @@ public sealed class FaultTests : IDisposable
 }
 
 /// <summary>Passes histograms and features on to the SIMD engine and counts records.</summary>
-sealed class CountingEngine(SimdEngine engine) : IEngine
+sealed class CountingEngine(SimdEngine engine) : ForwardingEngine(engine)
 {
     public int Records { get; set; }
 
-    public EngineKind Kind => engine.Kind;
-
-    public string Device => engine.Device;
-
-    public void AddFourier(FourierMap map, Points points, Span<long> cells)
+    public override void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
         Records += points.Count;
-        engine.AddFourier(map, points, cells);
+        base.AddFourier(map, points, cells);
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
-        engine.ProjectFourier(map, queries, weights, columns, sums);
-
-    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
+    public override void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
     {
         Records += points.Count;
-        engine.AddSigns(map, points, counts, fractions);
-    }
-
-    public void AddMoments(MomentMap map, Points points, Span<long> cells) => engine.AddMoments(map, points, cells);
-
-    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-        engine.AddExactSums(function, points, queries, sums);
-
-    public void Dispose()
-    {
+        base.AddSigns(map, points, counts, fractions);
     }
 }

@@ -101,7 +101,7 @@ public sealed class EngineTests
     }
 
     /// <summary>The SIMD engine behind a gate, in the device's place: it holds the first run until the gate opens.</summary>
-    sealed class GatedEngine(SimdEngine engine) : IEngine
+    sealed class GatedEngine(SimdEngine engine) : ForwardingEngine(engine)
     {
         public ManualResetEventSlim Entered { get; } = new();
 
@@ -113,34 +113,26 @@ public sealed class EngineTests
 
         public int Failures { get; set; }
 
-        public EngineKind Kind => EngineKind.OpenCl;
+        public override EngineKind Kind => EngineKind.OpenCl;
 
-        public string Device => "gated";
+        public override string Device => "gated";
 
-        public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+        public override void ProjectFourier(
+            FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
         {
             Runs++;
             LargestRun = Math.Max(LargestRun, queries.Count);
             Entered.Set();
             Gate.Wait();
             if (Failures-- > 0) throw new EngineFailedException("asked for", null);
-            engine.ProjectFourier(map, queries, weights, columns, sums);
+            base.ProjectFourier(map, queries, weights, columns, sums);
         }
 
-        public void AddFourier(FourierMap map, Points points, Span<long> cells) => engine.AddFourier(map, points, cells);
-
-        public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) =>
-            engine.AddSigns(map, points, counts, fractions);
-
-        public void AddMoments(MomentMap map, Points points, Span<long> cells) => engine.AddMoments(map, points, cells);
-
-        public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-            engine.AddExactSums(function, points, queries, sums);
-
-        public void Dispose()
+        protected override void Dispose(bool disposing)
         {
             Entered.Dispose();
             Gate.Dispose();
+            base.Dispose(disposing);
         }
     }
 }

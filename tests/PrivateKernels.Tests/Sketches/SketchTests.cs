@@ -155,45 +155,29 @@ static class SensitivityCheck
 }
 
 /// <summary>A broken engine: every contribution counts double.</summary>
-sealed class DoublingEngine(IEngine inner) : IEngine
+sealed class DoublingEngine(IEngine inner) : ForwardingEngine(inner)
 {
-    public EngineKind Kind => inner.Kind;
-
-    public string Device => inner.Device;
-
-    public void AddFourier(FourierMap map, Points points, Span<long> cells)
+    public override void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
-        inner.AddFourier(map, points, cells);
-        inner.AddFourier(map, points, cells);
+        base.AddFourier(map, points, cells);
+        base.AddFourier(map, points, cells);
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
-        inner.ProjectFourier(map, queries, weights, columns, sums);
-
-    public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
+    public override void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
     {
-        inner.AddSigns(map, points, counts, fractions);
-        inner.AddSigns(map, points, counts, fractions);
+        base.AddSigns(map, points, counts, fractions);
+        base.AddSigns(map, points, counts, fractions);
     }
 
-    public void AddMoments(MomentMap map, Points points, Span<long> cells)
+    public override void AddMoments(MomentMap map, Points points, Span<long> cells)
     {
-        inner.AddMoments(map, points, cells);
-        inner.AddMoments(map, points, cells);
+        base.AddMoments(map, points, cells);
+        base.AddMoments(map, points, cells);
     }
 
-    public void MultiplyRows(FourierMap map, Points points, Span<float> products) => inner.MultiplyRows(map, points, products);
-
-    public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
+    public override void AddSpherical(SphericalMap map, Points points, Span<long> cells)
     {
-        inner.AddSpherical(map, points, cells);
-        inner.AddSpherical(map, points, cells);
-    }
-
-    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
-        inner.AddExactSums(function, points, queries, sums);
-
-    public void Dispose()
-    {
+        base.AddSpherical(map, points, cells);
+        base.AddSpherical(map, points, cells);
     }
 }

@@ -60,7 +60,7 @@ sealed class BuildQueue : IAsyncDisposable
     /// <summary>Asks a build to stop and, if no worker has it yet, returns its hold at once.</summary>
     internal async Task CancelAsync(BuildJob job)
     {
-        if (job.TryCancel() && job.Take()) await EndByVoidAsync(job, "CANCELLED", "the build was cancelled.");
+        if (job.TryCancel() && job.Take()) await EndByVoidAsync(job, Reasons.Cancelled, "the build was cancelled.");
     }
 
     /// <summary>Ends every build of a dataset: by returning its hold where that is legal, else by waiting for it.</summary>
@@ -130,7 +130,7 @@ sealed class BuildQueue : IAsyncDisposable
             }
             catch (OperationCanceledException) when (job.IsCancelled)
             {
-                await EndByVoidAsync(job, "CANCELLED", "the build was cancelled.");
+                await EndByVoidAsync(job, Reasons.Cancelled, "the build was cancelled.");
                 return null;
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)

@@ -82,12 +82,15 @@ public static class Configuration
     {
         if (type == typeof(string)) return text;
         if (type == typeof(bool)) return bool.TryParse(text, out bool flag) ? flag : null;
-        if (type == typeof(int)) return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int n) ? n : null;
-        if (type == typeof(long)) return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long n) ? n : null;
+        if (type == typeof(int)) return ParseInteger(text) is >= int.MinValue and <= int.MaxValue and var n ? (int)n : null;
+        if (type == typeof(long)) return ParseInteger(text);
         if (type == typeof(TimeSpan)) return ParseDuration(text);
         return type.IsEnum && Enum.TryParse(type, text, ignoreCase: true, out object? named) && Enum.IsDefined(type, named)
             && !char.IsAsciiDigit(text[0]) ? named : null;
     }
+
+    static long? ParseInteger(string text) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long n) ? n : null;
 
     static TimeSpan? ParseDuration(string text)
     {

@@ -40,7 +40,8 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         var response = new V1.ListDatasetsResponse();
         response.NextPageToken = Paging.Fill(
             directory.Datasets.List(after, size + 1, request.ShowDeleted), size, response.Datasets,
-            static row => DatasetWire.ToWire(row, owner: true), static row => FormattableString.Invariant($"{row.Id} {row.Row}"), binding);
+            static row => DatasetWire.ToWire(row, owner: true),
+            static row => FormattableString.Invariant($"{row.Id} {row.Row}"), binding);
         return Task.FromResult(response);
     }
 

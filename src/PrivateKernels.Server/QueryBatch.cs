@@ -26,7 +26,8 @@ sealed class QueryBatch
         if (allClasses && className.Length > 0) throw Refusal.Field("class_name", "must be empty with all_classes");
         int dimension = (int)points.Dimension;
         _points = new(FieldMemory<float>.Of(points.Values), dimension);
-        if (_points.Count > limits.QueryPoints) throw Refusal.Limit("Limits:QueryPoints", limits.QueryPoints, "query points in one message");
+        if (_points.Count > limits.QueryPoints)
+            throw Refusal.Limit("Limits:QueryPoints", limits.QueryPoints, "query points in one message");
         if (new Domain(dimension).Check(_points.Values.Span) is { } violation) throw new OutOfDomainException(violation);
         (_className, _allClasses) = (className, allClasses);
     }

@@ -6,7 +6,8 @@ using PrivateKernels.Storage;
 namespace PrivateKernels.Server;
 
 /// <summary>Answers from releases. Touches nothing private, spends nothing.</summary>
-sealed class QueryService(DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, Drain drain)
+sealed class QueryService(
+    DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, Drain drain)
     : V1.QueryService.QueryServiceBase
 {
     public override async Task<V1.QueryResponse> Query(V1.QueryRequest request, ServerCallContext context)

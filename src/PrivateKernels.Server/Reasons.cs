@@ -8,6 +8,7 @@ static class Reasons
 {
     internal const string Domain = "privatekernels";
     internal const string Bug = "BUG";
+    internal const string Cancelled = "CANCELLED";
 
     internal static FrozenDictionary<string, StatusCode> Codes { get; } = new Dictionary<string, StatusCode>
     {
@@ -59,6 +60,8 @@ static class Reasons
         ["LEDGER_NOT_SERVING"] = StatusCode.Unavailable,
         ["LEDGER_BEHIND"] = StatusCode.DataLoss,
         ["FILE_CORRUPT"] = StatusCode.DataLoss,
+        // The end of a build that was asked to stop; a call that is cancelled has no reason.
+        [Cancelled] = StatusCode.Cancelled,
         ["ENGINE_FAILED"] = StatusCode.Internal,
         [Bug] = StatusCode.Internal,
     }.ToFrozenDictionary();

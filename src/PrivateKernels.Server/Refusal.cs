@@ -13,7 +13,7 @@ sealed class Refusal(string reason, string message, params (string Key, string V
         new("INVALID_FIELD", $"{field} {rule}.", ("field", field), ("rule", rule));
 
     internal static Refusal NotFound(string type, string name) =>
-        new("RESOURCE_NOT_FOUND", $"there is no {type} '{name}'; check the name.", ("resource_type", type), ("resource_name", name));
+        new("RESOURCE_NOT_FOUND", $"there is no {type} '{name}'; check the name.", ("resource", name));
 
     internal static Refusal Limit(string key, long limit, string what) => new(
         "LIMIT_EXCEEDED", string.Create(CultureInfo.InvariantCulture, $"{what}: at most {limit} ({key})."),

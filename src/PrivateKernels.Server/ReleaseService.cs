@@ -106,7 +106,7 @@ sealed class ReleaseService(
             {
                 Offset = offset,
                 Data = ByteString.CopyFrom(part, 0, read),
-                Crc32C = Crc32C.Of(part.AsSpan(0, read)),
+                Crc32C = Crc32C.Compute(part.AsSpan(0, read)),
                 TotalBytes = file.Length,
                 Sha256 = DatasetWire.Bytes(row.Sha256),
                 PostedAt = first ? DatasetWire.ToWire(directory.Ledger.Certify(row.PostedAt!)) : null,
@@ -173,7 +173,8 @@ sealed class ReleaseService(
     PlannerGoal Goal(V1.PlannerGoal? goal, DatasetFacts facts)
     {
         if (goal is null) return new();
-        if (!(goal.TargetStd >= 0) || !double.IsFinite(goal.TargetStd)) throw Refusal.Field("goal.target_std", "must be finite and not negative");
+        if (!(goal.TargetStd >= 0) || !double.IsFinite(goal.TargetStd))
+            throw Refusal.Field("goal.target_std", "must be finite and not negative");
         if (!(goal.MaxBuildSeconds >= 0) || !double.IsFinite(goal.MaxBuildSeconds))
             throw Refusal.Field("goal.max_build_seconds", "must be finite and not negative");
         if (goal.MaxFileBytes < 0) throw Refusal.Field("goal.max_file_bytes", "must not be negative");

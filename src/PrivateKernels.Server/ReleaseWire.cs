@@ -28,7 +28,8 @@ static class ReleaseWire
             Function = function.Name,
             Bandwidth = function.Bandwidth,
             Exponent = function.Exponent,
-            Method = sketch.Method == V1.SketchMethod.Unspecified ? null : Known<SketchMethod>((int)sketch.Method, $"{field}.sketch.method"),
+            Method = sketch.Method == V1.SketchMethod.Unspecified
+                ? null : Known<SketchMethod>((int)sketch.Method, $"{field}.sketch.method"),
             Features = sketch.Features <= int.MaxValue ? (int)sketch.Features : int.MaxValue,
             Seed = sketch.HasSeed ? sketch.Seed : null,
             PerClass = sketch.PerClass,

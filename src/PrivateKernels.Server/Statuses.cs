@@ -21,7 +21,8 @@ static class Statuses
         InvalidFieldException f => Build("INVALID_FIELD", f.Message, [("field", f.Field), ("rule", f.Rule)]),
         UnknownPairFunctionException u => Build("UNKNOWN_PAIR_FUNCTION", u.Message,
             [("field", "function.name"), ("name", Shorten(u.Name)), ("nearest", string.Join(",", Nearest(u.Name)))]),
-        StorageException s => Build(s.Reason, s.Message, [.. s.Metadata.Select(static m => (m.Key, m.Value))]),
+        StorageException s when Reasons.Codes.ContainsKey(s.Reason) =>
+            Build(s.Reason, s.Message, [.. s.Metadata.Select(static m => (m.Key, m.Value))]),
         DimensionMismatchException d => Build("DIMENSION_MISMATCH", d.Message,
             [("field", "points.dimension"), ("expected", Text(d.Expected)), ("actual", Text(d.Actual))]),
         OutOfDomainException o => OutOfDomain(o),
@@ -58,6 +59,9 @@ static class Statuses
         return Build("OUT_OF_DOMAIN", failure.Message, metadata);
     }
 
+    /// <summary>"dataset", "release", ... : the last collection of the name, in the singular.</summary>
+    static string ResourceType(string name) => name.Split('/') is [.., var collection, _] ? collection.TrimEnd('s') : "";
+
     static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     static IMessage? Detail(string reason, string message, MapField<string, string> metadata)
@@ -70,10 +74,10 @@ static class Statuses
             {
                 FieldViolations = { new BadRequest.Types.FieldViolation { Field = Of("field"), Description = message } },
             },
-            StatusCode.NotFound or StatusCode.AlreadyExists when metadata.ContainsKey("resource_name") => new ResourceInfo
+            StatusCode.NotFound or StatusCode.AlreadyExists when metadata.ContainsKey("resource") => new ResourceInfo
             {
-                ResourceType = Of("resource_type"),
-                ResourceName = Of("resource_name"),
+                ResourceType = ResourceType(Of("resource")),
+                ResourceName = Of("resource"),
                 Description = message,
             },
             StatusCode.ResourceExhausted when reason is "BUDGET_EXHAUSTED" or "LIMIT_EXCEEDED" => new QuotaFailure

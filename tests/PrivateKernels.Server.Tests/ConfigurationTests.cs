@@ -1,0 +1,108 @@
+using System.Reflection;
+using PrivateKernels.Server;
+
+namespace PrivateKernels.Tests;
+
+public sealed class ConfigurationTests
+{
+    [Fact]
+    public void Arguments_set_values_of_every_kind()
+    {
+        ServerOptions options = Read(
+            "--Data:Directory", "/tmp/x", "--grpc:reflection=true", "--Engine:Prefer", "simd", "--Limits:Records", "12",
+            "--Build:CompletionQuantum", "250ms", "--Retention:Uploads", "2d", "--Limits:MaxDeadline", "3min");
+        Assert.Equal("/tmp/x", options.Data.Directory);
+        Assert.True(options.Grpc.Reflection);
+        Assert.Equal(EnginePreference.Simd, options.Engine.Prefer);
+        Assert.Equal(12, options.Limits.Records);
+        Assert.Equal(TimeSpan.FromMilliseconds(250), options.Build.CompletionQuantum);
+        Assert.Equal(TimeSpan.FromDays(2), options.Retention.Uploads);
+        Assert.Equal(TimeSpan.FromMinutes(3), options.Limits.MaxDeadline);
+    }
+
+    [Theory]
+    [InlineData("--Data:Dir", "x", "Data:Dir")]
+    [InlineData("--Nonsense:Key", "x", "Nonsense:Key")]
+    [InlineData("--Data", "x", "Data")]
+    [InlineData("--Grpc:Listen", "nowhere", "Grpc:Listen")]
+    [InlineData("--Limits:QueryPoints", "0", "Limits:QueryPoints")]
+    [InlineData("--Limits:QueryPoints", "many", "Limits:QueryPoints")]
+    [InlineData("--Engine:Prefer", "0", "Engine:Prefer")]
+    [InlineData("--Shutdown:Drain", "-1s", "Shutdown:Drain")]
+    public void A_wrong_key_or_value_is_refused_by_name(string key, string value, string named)
+    {
+        var refused = Assert.Throws<ConfigurationException>(() => Read(key, value));
+        Assert.Contains(named, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0:7443")]
+    [InlineData("[::]:7443")]
+    [InlineData("192.168.0.1:7443")]
+    public void Only_loopback_is_listened_on_and_the_refusal_says_why(string listen)
+    {
+        var refused = Assert.Throws<ConfigurationException>(() => Read("--Grpc:Listen", listen));
+        Assert.Contains("loopback only", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("127.0.0.1:0", Read("--Grpc:Listen", "127.0.0.1:0").Grpc.Listen);
+        Assert.Equal(7443, Configuration.Endpoint("[::1]:7443").Port);
+        Assert.Equal(7443, Configuration.Endpoint("localhost:7443").Port);
+    }
+
+    [Fact]
+    public void Variables_are_read_before_arguments_and_unknown_ones_are_refused()
+    {
+        Environment.SetEnvironmentVariable("PK_Limits__Datasets", "3");
+        Environment.SetEnvironmentVariable("PK_UNRELATED", "x");
+        try
+        {
+            Assert.Equal(3, Read().Limits.Datasets);
+            Assert.Equal(4, Read("--Limits:Datasets", "4").Limits.Datasets);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PK_Limits__Datasets", null);
+        }
+    }
+
+    [Fact]
+    public void A_settings_file_may_hold_other_sections_but_nothing_unknown_in_ours()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "Logging": { "Anything": 1 }, "Query": { "QueueLength": 7 } }""");
+            Assert.Equal(7, Configuration.Read([], file).Query.QueueLength);
+            File.WriteAllText(file, """{ "Query": { "Unknown": 7 } }""");
+            Assert.Throws<ConfigurationException>(() => Configuration.Read([], file));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Every_option_can_be_set_and_the_defaults_are_valid()
+    {
+        new ServerOptions().Validate();
+        foreach (PropertyInfo section in typeof(ServerOptions).GetProperties())
+            foreach (PropertyInfo key in section.PropertyType.GetProperties())
+            {
+                object standard = key.GetValue(section.GetValue(new ServerOptions()))!;
+                string text = standard is TimeSpan time ? $"{time.TotalMilliseconds}ms" : FormattableString.Invariant($"{standard}");
+                ServerOptions read = Read($"--{section.Name}:{key.Name}", text);
+                Assert.Equal(standard, key.GetValue(section.GetValue(read)));
+            }
+    }
+
+    [Fact]
+    public async Task A_second_server_on_the_same_address_is_a_configuration_error()
+    {
+        await using TestServer first = await TestServer.StartAsync();
+        await Assert.ThrowsAsync<ConfigurationException>(() => TestServer.StartAsync(
+            o => o with { Grpc = new() { Listen = first.Host.Endpoint.ToString() } }));
+    }
+
+    static ServerOptions Read(params string[] arguments) =>
+        Configuration.Read(arguments, Path.Combine(Path.GetTempPath(), "pk-no-settings.json"));
+}

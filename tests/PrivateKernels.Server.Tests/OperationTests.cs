@@ -1,0 +1,157 @@
+using Google.LongRunning;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using PrivateKernels.Server;
+using PrivateKernels.V1;
+using static PrivateKernels.Tests.TestServer;
+
+namespace PrivateKernels.Tests;
+
+public sealed class OperationTests
+{
+    /// <summary>Long enough that a build of it cannot end while a test asks for its cancellation.</summary>
+    const uint ManyFeatures = 131072;
+
+    [Fact]
+    public async Task A_cancelled_build_returns_its_hold_and_its_release_has_failed()
+    {
+        await using TestServer server = await StartAsync();
+        await FillAsync(server, "people");
+        CreateReleaseResponse running = await server.Releases.CreateReleaseAsync(Long("people", "running"));
+        CreateReleaseResponse waiting = await server.Releases.CreateReleaseAsync(Long("people", "waiting"));
+        foreach (Operation operation in (Operation[])[waiting.Operation, running.Operation])
+        {
+            await server.Operations.CancelOperationAsync(new CancelOperationRequest { Name = operation.Name });
+            Operation ended = await server.EndAsync(operation);
+            Assert.Equal((int)StatusCode.Cancelled, ended.Error.Code);
+        }
+        Budget budget = (await server.Datasets.GetBudgetAsync(new GetBudgetRequest { Name = "datasets/people/budget" })).Budget;
+        Assert.Equal((0, 0), (budget.SpentUnits, budget.ReservedUnits));
+        V1.Release failed = (await server.Releases.GetReleaseAsync(new GetReleaseRequest { Name = running.Release.Name })).Release;
+        Assert.Equal(ReleaseState.Failed, failed.State);
+        Failure query = await Failure.OfAsync(server.Queries.QueryAsync(new QueryRequest
+        {
+            Release = failed.Name,
+            Points = new V1.Points { Dimension = 4, Values = { 0, 0, 0, 0 } },
+        }));
+        Assert.Equal("RELEASE_NOT_READY", query.Reason);
+        await server.Operations.CancelOperationAsync(new CancelOperationRequest { Name = running.Operation.Name });
+    }
+
+    [Fact]
+    public async Task A_build_that_the_end_of_the_server_interrupts_goes_on_at_the_next_start()
+    {
+        string directory = Directory.CreateTempSubdirectory("pk-restart-").FullName;
+        try
+        {
+            CreateReleaseResponse created;
+            await using (TestServer server = await StartAsync(directory: directory))
+            {
+                await FillAsync(server, "people");
+                created = await server.Releases.CreateReleaseAsync(Long("people", "r"));
+            }
+            await using (TestServer server = await StartAsync(directory: directory))
+            {
+                Operation ended = await server.EndAsync(created.Operation);
+                V1.Release release = ended.Response.Unpack<V1.Release>();
+                Assert.Equal((created.Release.Uid, ReleaseState.Ready), (release.Uid, release.State));
+                QueryResponse answer = await server.Queries.QueryAsync(new QueryRequest
+                {
+                    Release = release.Name,
+                    Points = new V1.Points { Dimension = 4, Values = { 0.5f, 0.5f, 0.5f, 0.5f } },
+                });
+                Assert.Equal(release.Sha256, answer.ReleaseSha256);
+                Budget budget = (await server.Datasets.GetBudgetAsync(new GetBudgetRequest { Name = "datasets/people/budget" })).Budget;
+                Assert.Equal((release.Cost.Units, 0), (budget.SpentUnits, budget.ReservedUnits));
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Deleting_a_dataset_by_force_ends_its_builds_first()
+    {
+        await using TestServer server = await StartAsync();
+        await FillAsync(server, "people");
+        CreateReleaseResponse running = await server.Releases.CreateReleaseAsync(Long("people", "running"));
+        await server.Datasets.DeleteDatasetAsync(
+            new DeleteDatasetRequest { Name = "datasets/people", Force = true, RequestId = NewId() });
+        Assert.NotNull((await server.EndAsync(running.Operation)).Error);
+    }
+
+    [Fact]
+    public async Task Builds_beyond_the_queue_are_refused_before_anything_is_held()
+    {
+        await using TestServer server = await StartAsync(static o => o with { Limits = o.Limits with { QueuedBuilds = 1 } });
+        await FillAsync(server, "people");
+        await server.Releases.CreateReleaseAsync(Long("people", "running"));
+        await server.Releases.CreateReleaseAsync(Long("people", "waiting"));
+        string before = await server.LedgerAsync("people");
+        Failure refused = await Failure.OfAsync(server.Releases.CreateReleaseAsync(Long("people", "refused")));
+        Assert.Equal(("OVERLOADED", StatusCode.ResourceExhausted), (refused.Reason, refused.Code));
+        Assert.NotNull(refused.Detail<Google.Rpc.RetryInfo>().RetryDelay);
+        Assert.Equal(before, await server.LedgerAsync("people"));
+    }
+
+    [Fact]
+    public async Task A_release_appears_at_a_multiple_of_the_quantum()
+    {
+        await using TestServer server = await StartAsync(static o => o with
+        {
+            Build = new() { CompletionQuantum = TimeSpan.FromMilliseconds(700) },
+        });
+        await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+        await server.IngestAsync("people", Pattern(2, 4), 4);
+        long began = System.Diagnostics.Stopwatch.GetTimestamp();
+        Operation operation = (await server.Releases.CreateReleaseAsync(NewRelease("people", "r", 0.5))).Operation;
+        Operation early = await server.Operations.WaitOperationAsync(new WaitOperationRequest
+        {
+            Name = operation.Name,
+            Timeout = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(300)),
+        });
+        Assert.False(early.Done);
+        Assert.Contains(early.Metadata.Unpack<BuildMetadata>().Percent, (uint[])[0, 25, 50, 75, 100]);
+        await server.EndAsync(operation);
+        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(began) >= TimeSpan.FromMilliseconds(690));
+    }
+
+    [Fact]
+    public async Task Operations_are_listed_by_state_in_pages_and_can_be_forgotten()
+    {
+        await using TestServer server = await StartAsync();
+        await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+        await server.IngestAsync("people", Pattern(2, 4), 4);
+        for (int i = 0; i < 3; i++) await server.BuildAsync(NewRelease("people", $"r{i}", 0.1));
+        List<string> names = [];
+        var list = new ListOperationsRequest { Name = "operations", Filter = "done=true", PageSize = 2 };
+        do
+        {
+            ListOperationsResponse page = await server.Operations.ListOperationsAsync(list);
+            names.AddRange(page.Operations.Select(static o => o.Name));
+            list.PageToken = page.NextPageToken;
+        }
+        while (list.PageToken.Length > 0);
+        Assert.Equal(3, names.Distinct().Count());
+        Assert.Empty((await server.Operations.ListOperationsAsync(new ListOperationsRequest { Filter = "done=false" })).Operations);
+        Assert.Equal("filter", (await Failure.OfAsync(server.Operations.ListOperationsAsync(
+            new ListOperationsRequest { Filter = "state=1" }))).Metadata["field"]);
+        await server.Operations.DeleteOperationAsync(new DeleteOperationRequest { Name = names[0] });
+        Failure gone = await Failure.OfAsync(server.Operations.GetOperationAsync(new GetOperationRequest { Name = names[0] }));
+        Assert.Equal("RESOURCE_NOT_FOUND", gone.Reason);
+    }
+
+    static CreateReleaseRequest Long(string dataset, string id) => NewRelease(dataset, id, 0.3, static r =>
+    {
+        r.Spec.Sketch.Features = ManyFeatures;
+        r.Spec.Sketch.Function.Name = "laplacian";
+    });
+
+    static async Task FillAsync(TestServer server, string dataset)
+    {
+        await server.Datasets.CreateDatasetAsync(NewDataset(dataset, static r => r.Dataset.MaxRecords = 100_000));
+        await server.IngestAsync(dataset, Pattern(20_000, 4), 4);
+    }
+}

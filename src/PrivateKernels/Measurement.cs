@@ -80,8 +80,7 @@ public sealed class Measurement
         var cells = new long[CellCount];
         try
         {
-            var aggregation = new Aggregation(this, engine, cells);
-            foreach (Records batch in batches) aggregation.Add(batch);
+            Sum(batches, engine, cells);
             enterReleasing();
             receipt.Redeem(this);
             Noise.AddTo(cells);
@@ -92,6 +91,13 @@ public sealed class Measurement
             // Exact sums were in here until the noise went in: leave none behind if that was not reached.
             Array.Clear(cells);
         }
+    }
+
+    /// <summary>The exact cells, private: for <see cref="Invoke"/>, and for an audit of made-up rows.</summary>
+    internal void Sum(IEnumerable<Records> batches, IEngine engine, long[] cells)
+    {
+        var aggregation = new Aggregation(this, engine, cells);
+        foreach (Records batch in batches) aggregation.Add(batch);
     }
 }
 

@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
-
-namespace PrivateKernels.Tests;
+namespace PrivateKernels;
 
 /// <summary>A law on the integers by its distribution function, with tests of samples against it.</summary>
 sealed record NoiseLaw(Func<double, double> UpperTail, double Scale)
@@ -71,30 +69,5 @@ sealed record NoiseLaw(Func<double, double> UpperTail, double Scale)
         for (int i = 1; i < upper.Length; i++) probabilities.Add(upper[i - 1] - upper[i]);
         probabilities.Add(upper[^1]);
         return (edges, probabilities);
-    }
-}
-
-/// <summary>Repeatable bits in place of the operating system's.</summary>
-static class RepeatableBits
-{
-    public static SecretBits Of(ulong seed)
-    {
-        var random = new PublicRandom(seed);
-        return new(bytes =>
-        {
-            foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(bytes)) word = random.NextBits();
-        });
-    }
-
-    /// <summary>These words first, then repeatable ones.</summary>
-    public static SecretBits Starting(params ulong[] words)
-    {
-        var random = new PublicRandom(7);
-        int given = 0;
-        return new(bytes =>
-        {
-            foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
-                word = given < words.Length ? words[given++] : random.NextBits();
-        });
     }
 }

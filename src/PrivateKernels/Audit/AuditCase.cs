@@ -1,0 +1,69 @@
+namespace PrivateKernels;
+
+/// <summary>A small measurement of a function of the catalog: what the audit plays neighbours and noise through.</summary>
+/// <param name="Function">Catalog name.</param>
+/// <param name="Method">Sketch asked for; null = the planner's choice for the parameters.</param>
+/// <param name="Exponent">0 = the function's default.</param>
+sealed record AuditCase(string Function, SketchMethod? Method = null, double Exponent = 0)
+{
+    /// <summary>Exponents of functions that take one: each kind of sketch that serves them.</summary>
+    static readonly double[] Exponents = [0, 0.5, 1, 1.5, 2, 4];
+
+    /// <summary>Sizes tried in turn: the first that the sketch accepts keeps the audit fast.</summary>
+    static readonly int[] Sizes = [16, 32, 64, 0];
+
+    /// <summary>Every function with every sketch and kind of exponent that serves it.</summary>
+    public static IEnumerable<AuditCase> Of(AuditEffort effort)
+    {
+        foreach (PairFunctionEntry entry in Catalog.Functions)
+        {
+            if (effort.Function is { } only && only != entry.Name) continue;
+            foreach (double exponent in entry.UsesExponent ? Exponents : [0])
+                foreach (SketchMethod method in entry.Methods)
+                    yield return new(entry.Name, method, exponent);
+        }
+    }
+
+    /// <summary>The measurement; null if the sketch does not serve the function with this exponent or mechanism.</summary>
+    public Measurement? Plan(AuditedProduct product, AuditSetting setting)
+    {
+        int d = setting.Dimension;
+        PairFunctionEntry entry = Catalog.Functions.First(e => e.Name == Function);
+        var facts = new DatasetFacts(
+            new Domain(d, -0.5, 0.5, 0.5 * Math.Sqrt(d)), setting.Adjacency, setting.RecordsPerUnit, MaxRecords: 1_000_000,
+            [.. Enumerable.Range(0, setting.Classes).Select(static c => $"{c}")],
+            setting.Mechanism == MechanismKind.DiscreteLaplace ? CostUnit.Epsilon : CostUnit.MuSquared);
+        var request = new ReleaseRequest
+        {
+            Function = Function,
+            Bandwidth = entry.UsesBandwidth ? 0.5 * Math.Sqrt(d) : 0,
+            Exponent = Exponent,
+            Method = Method,
+            Seed = 7,
+            PerClass = setting.Classes > 0,
+            Mechanism = setting.Mechanism,
+            Loss = new(setting.Epsilon, setting.Mechanism == MechanismKind.DiscreteLaplace ? 0 : setting.Delta),
+        };
+        foreach (int size in Sizes)
+        {
+            try
+            {
+                return product.Plan(request with { Features = size }, facts);
+            }
+            catch (InvalidFieldException)
+            {
+                // Not with this exponent, mechanism or size; a test demands that every sketch of the catalog is reached.
+            }
+        }
+        return null;
+    }
+}
+
+/// <summary>What a case is planned for, besides the function.</summary>
+sealed record AuditSetting(
+    int Dimension, MechanismKind Mechanism, Adjacency Adjacency, int RecordsPerUnit = 1, int Classes = 0, double Epsilon = 1,
+    double Delta = 1e-6)
+{
+    public override string ToString() =>
+        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {(Classes == 0 ? "one block" : $"{Classes} classes")}";
+}

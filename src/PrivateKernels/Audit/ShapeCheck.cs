@@ -1,0 +1,50 @@
+namespace PrivateKernels;
+
+/// <summary>
+/// Files of releases: their size and every byte outside the cells depend on public parameters and the receipt alone, and
+/// what is read back answers as the release did.
+/// </summary>
+static class ShapeCheck
+{
+    public static AuditOutcome Run(AuditedProduct product, AuditEffort effort)
+    {
+        int files = 0;
+        foreach (AuditCase audited in AuditCase.Of(effort))
+            foreach (int classes in (int[])[0, 3])
+            {
+                AuditSetting setting = new(2, MechanismKind.RoundedNormal, Adjacency.AddOrRemoveOne, Classes: classes);
+                if (audited.Plan(product, setting) is not { } measurement) continue;
+                byte[]? first = null;
+                foreach (int rows in (int[])[0, 1, 2, 700])
+                {
+                    Receipt receipt = AuditedProduct.ReceiptFor(measurement);
+                    Release release = product.Invoke(measurement, receipt, [Rows(rows, setting)]);
+                    byte[] file = product.Write(release);
+                    first ??= file;
+                    files++;
+                    if (Difference(measurement, first, file) is { } difference)
+                        return AuditOutcome.Broken($"{audited.Function}, {setting}, {rows} rows: {difference}");
+                }
+            }
+        return files > 0 ? AuditOutcome.Holds($"{files} files") : AuditOutcome.Broken("no sketch could be planned");
+    }
+
+    static string? Difference(Measurement measurement, byte[] first, byte[] file)
+    {
+        if (file.Length != first.Length || file.Length != ReleaseFile.SizeOf(measurement))
+            return $"the file has {file.Length} bytes, not {ReleaseFile.SizeOf(measurement)}";
+        // The cells and the checksum over them are the last bytes.
+        int head = file.Length - 32 - 8 * (int)measurement.CellCount;
+        int at = first.AsSpan(0, head).CommonPrefixLength(file);
+        return at == head ? null : $"byte {at} before the cells depends on the rows";
+    }
+
+    static Records Rows(int count, AuditSetting setting)
+    {
+        var rows = new AuditRows(setting.Dimension, seed: 12);
+        float[] values = [.. Enumerable.Range(0, count).SelectMany(_ => rows.Next())];
+        // The last class stays empty.
+        uint[] labels = [.. Enumerable.Range(0, count).Select(static i => (uint)i % 2)];
+        return new(values, setting.Classes > 0 ? labels : default);
+    }
+}

@@ -4,8 +4,8 @@ using ILGPU.Runtime;
 namespace PrivateKernels.Gpu;
 
 /// <summary>
-/// The int64 cells of a job on one device: for each of the two slots [slice][cell], so that two streams never add to the
-/// same cell, and the totals on the host.
+/// The int64 cells of a job on one device: for each of the two slots [slice][cell], so that two streams never add to
+/// the same cell, and the totals on the host.
 /// </summary>
 sealed class CellSums
 {
@@ -18,7 +18,8 @@ sealed class CellSums
     public CellSums(Device device, int cells, int slices)
     {
         (_device, Cells, Slices) = (device, cells, slices);
-        _partial = [device.Buffer<long>("cells 0", (long)cells * slices), device.Buffer<long>("cells 1", (long)cells * slices)];
+        long partial = (long)cells * slices;
+        _partial = [device.Buffer<long>("cells 0", partial), device.Buffer<long>("cells 1", partial)];
         _totals = device.Buffer<long>("totals", cells);
         (_fetched, _sum) = (new long[cells], new long[cells]);
     }
@@ -43,7 +44,10 @@ sealed class CellSums
         for (int slot = 0; slot < 2; slot++)
         {
             if (!_used[slot]) continue;
-            var arguments = new SumArguments { Partial = _partial[slot], Totals = _totals, Count = Cells, Slices = Slices };
+            var arguments = new SumArguments
+            {
+                Partial = _partial[slot], Totals = _totals, Count = Cells, Slices = Slices,
+            };
             int groups = Math.Min((Cells + SumPrograms.Threads - 1) / SumPrograms.Threads, 1024);
             _device.Launch(stream, SumPrograms.SumSlices, groups, SumPrograms.Threads, arguments);
             _device.Download<long>(_totals, _fetched);

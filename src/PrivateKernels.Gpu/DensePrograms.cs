@@ -42,8 +42,8 @@ public static class DensePrograms
     const int TilesPerFlush = 15;
 
     /// <summary>
-    /// Adds the integer features of all records to Cells. One group per (column tile, slice); thread t owns cell t of the
-    /// tile: first the cosines, then the sines.
+    /// Adds the integer features of all records to Cells. One group per (column tile, slice); thread t owns cell t of
+    /// the tile: first the cosines, then the sines.
     /// </summary>
     public static void AddDense(DenseArguments arguments)
     {
@@ -57,7 +57,8 @@ public static class DensePrograms
             int end = IntrinsicMath.Min(arguments.Records, start + TilesPerFlush * step);
             for (int row = start; row < end; row += step)
             {
-                Tile phases = TileProduct.Of<ProductStep>(arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
+                Tile phases = TileProduct.Of<ProductStep>(
+                    arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
                 if (arguments.Records - row < TileSize) phases = Hide(phases, arguments.Records - row);
                 AddTile(sums, phases);
             }
@@ -65,13 +66,16 @@ public static class DensePrograms
         }
     }
 
-    /// <summary>Writes the features of all records, A cos and A sin in fp32. One group per (column tile, row tile).</summary>
+    /// <summary>
+    /// Writes the features of all records, A cos and A sin in fp32. One group per (column tile, row tile).
+    /// </summary>
     public static void WriteDense(DenseArguments arguments)
     {
         var panels = SharedMemory.Allocate<F4>(TileProduct.SharedF4);
         int tiles = (arguments.Records + TileSize - 1) / TileSize;
         int row = Grid.IdxX % tiles * TileSize, column = Grid.IdxX / tiles * TileSize;
-        Tile phases = TileProduct.Of<ProductStep>(arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
+        Tile phases = TileProduct.Of<ProductStep>(
+            arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
         int first = row + Group.IdxX / 16 * 4, from = column + Group.IdxX % 16 * 4;
         WriteRow(arguments, phases.R0, first, from);
         WriteRow(arguments, phases.R1, first + 1, from);

@@ -76,8 +76,8 @@ sealed class JobShare(DeviceJob job) : IDisposable
     }
 
     /// <summary>
-    /// Waits for the device. A step that takes longer than <paramref name="timeout"/> makes it overdue: its points go back
-    /// and whatever its thread may still do is ignored. Time in the device's queue does not count.
+    /// Waits for the device. A step that takes longer than <paramref name="timeout"/> makes it overdue: its points go
+    /// back and whatever its thread may still do is ignored. Time in the device's queue does not count.
     /// </summary>
     public bool Wait(TimeSpan timeout)
     {
@@ -86,7 +86,8 @@ sealed class JobShare(DeviceJob job) : IDisposable
         {
             long last = Volatile.Read(ref _lastStep);
             if (last == long.MaxValue || Environment.TickCount64 - last <= timeout.TotalMilliseconds) continue;
-            Finish(new DeviceException(DeviceTrouble.Overdue, $"a batch was not done after {timeout.TotalSeconds:0.###} seconds"));
+            Finish(new DeviceException(
+                DeviceTrouble.Overdue, $"a batch was not done after {timeout.TotalSeconds:0.###} seconds"));
             return false;
         }
         return true;

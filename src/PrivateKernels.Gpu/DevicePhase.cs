@@ -20,8 +20,8 @@ public static class DevicePhase
     const float C2 = -19.7392082f, C4 = 64.9391403f, C6 = -85.4231186f, C8 = 58.5612144f;
 
     /// <summary>
-    /// (A cos 2 pi t, A sin 2 pi t), both 0 beyond 2^20 turns. Guarantee: truncated toward zero the pair lies inside the
-    /// circle of radius 2^20 for every t, which is what the sensitivity of Fourier sketches rests on.
+    /// (A cos 2 pi t, A sin 2 pi t), both 0 beyond 2^20 turns. Guarantee: truncated toward zero the pair lies inside
+    /// the circle of radius 2^20 for every t, which is what the sensitivity of Fourier sketches rests on.
     /// </summary>
     public static ScaledPair Scaled(float turns)
     {

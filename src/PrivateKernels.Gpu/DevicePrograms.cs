@@ -35,7 +35,7 @@ static class DevicePrograms
             .OrderBy(static program => program.Name, StringComparer.Ordinal)];
 
     public static KernelSpecialization SpecializationOf(MethodInfo method) =>
-        All.Single(program => program.Method == method).Specialization;
+        All.FirstOrDefault(program => program.Method == method)?.Specialization ?? default;
 
     static IEnumerable<DeviceProgram> Of(Type type, bool tiled) => type
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)

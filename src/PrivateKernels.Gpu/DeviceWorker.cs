@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace PrivateKernels.Gpu;
 
 /// <summary>
-/// The one thread that may touch an accelerator. Callers queue shares of jobs; the thread opens the device when the first
-/// one arrives, and again, some time later, after it was lost.
+/// The one thread that may touch an accelerator. Callers queue shares of jobs; the thread opens the device when the
+/// first one arrives, and again, some time later, after it was lost.
 /// </summary>
 sealed class DeviceWorker : IDisposable
 {
@@ -160,7 +160,8 @@ sealed class DeviceWorker : IDisposable
         if (_device is not null) return _device;
         try
         {
-            var device = new Device(Description, _options.MemoryLimitFor(Description), _options.Probe?.Invoke(Description));
+            var device = new Device(
+                Description, _options.MemoryLimitFor(Description), _options.Probe?.Invoke(Description));
             try
             {
                 // The first opening is followed by the check at start; one after a loss must prove itself here.
@@ -191,7 +192,8 @@ sealed class DeviceWorker : IDisposable
         {
             _device?.Dispose();
             _device = null;
-            Volatile.Write(ref _retryAt, Environment.TickCount64 + (long)Pauses[Math.Min(_losses++, Pauses.Length - 1)].TotalMilliseconds);
+            TimeSpan pause = Pauses[Math.Min(_losses++, Pauses.Length - 1)];
+            Volatile.Write(ref _retryAt, Environment.TickCount64 + (long)pause.TotalMilliseconds);
             _down = e.Trouble;
         }
         _report(this, e);

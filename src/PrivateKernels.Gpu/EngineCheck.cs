@@ -32,16 +32,20 @@ public static class EngineCheck
     public static IReadOnlyList<EngineReport> Race(IReadOnlyCollection<IEngine> engines)
     {
         int runs = engines.Count > 1 ? TimedRuns : 1;
-        return [.. engines.Select(engine => Check(engine, runs)).OrderByDescending(static report => report.RecordsPerSecond)];
+        IEnumerable<EngineReport> reports = engines.Select(engine => Check(engine, runs));
+        return [.. reports.OrderByDescending(static report => report.RecordsPerSecond)];
     }
 
-    /// <summary>Runs the batch: the hash of both maps first, then the median time of runs of the structured one.</summary>
+    /// <summary>
+    /// Runs the batch: the hash of both maps first, then the median time of runs of the structured one.
+    /// </summary>
     public static EngineReport Check(IEngine engine, int timedRuns)
     {
         try
         {
             ulong hash = Hash(engine.AddFourier, Batch.Value.Maps);
-            if (hash != GoldenHash) return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
+            if (hash != GoldenHash)
+                return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
             var seconds = new double[timedRuns];
             for (int run = 0; run < timedRuns; run++)
             {
@@ -64,13 +68,15 @@ public static class EngineCheck
         ulong hash = Hash((map, points, cells) =>
         {
             var sums = new long[cells.Length];
-            var job = new DeviceJob(points, d => new FourierTask(d, map, points.Count, sums), new WorkList(points.Count), 1);
+            var job = new DeviceJob(
+                points, d => new FourierTask(d, map, points.Count, sums), new WorkList(points.Count), 1);
             using var share = new JobShare(job);
             DeviceWorker.Work(share, device, new GpuOptions().SlotBytes);
             sums.CopyTo(cells);
         }, Batch.Value.Maps);
         if (hash != GoldenHash)
-            throw new DeviceException(DeviceTrouble.Program, $"{device.Description.Name} computes wrong cells (hash {hash:x16})");
+            throw new DeviceException(
+                DeviceTrouble.Program, $"{device.Description.Name} computes wrong cells (hash {hash:x16})");
     }
 
     delegate void AddFourier(FourierMap map, Points points, Span<long> cells);

@@ -29,7 +29,8 @@ public sealed class EngineChoice : IDisposable
                 engines.Add(engine);
             }
         }
-        Reports = [.. EngineCheck.Race(engines).OrderByDescending(report => report.IsVerified && report.Engine.Kind == wish.Prefer)];
+        Reports = [.. EngineCheck.Race(engines).OrderByDescending(
+            report => report.IsVerified && report.Engine.Kind == wish.Prefer)];
         foreach (EngineReport report in Reports)
             if (report.Problem is { } problem) _problems.Add($"{report.Engine.Device}: {problem}");
         if (wish.Prefer is { } kind && Reports[0].Engine.Kind != kind)
@@ -50,9 +51,11 @@ public sealed class EngineChoice : IDisposable
     public static EngineChoice Open(EngineWish wish)
     {
         var choice = new EngineChoice(wish);
-        if (choice.Reports.Any(static report => report.IsVerified && report.Engine.Kind == EngineKind.Simd)) return choice;
+        if (choice.Reports.Any(
+            static report => report is { IsVerified: true, Engine.Kind: EngineKind.Simd })) return choice;
         choice.Dispose();
-        throw new EngineFailedException("this processor does not compute the golden cells: " + string.Join("; ", choice.Problems), null);
+        throw new EngineFailedException(
+            "this processor does not compute the golden cells: " + string.Join("; ", choice.Problems), null);
     }
 
     public void Dispose()

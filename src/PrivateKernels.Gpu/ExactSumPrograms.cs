@@ -25,8 +25,8 @@ public struct ExactSumArguments
 }
 
 /// <summary>
-/// Exact sums of f(x, y) over points, for every query: distances in register tiles, the profile on top of them. One group
-/// per (chunk of 2048 points, tile of 128 queries); no fp32 sum has more than 16 + 8 + 16 terms in a row.
+/// Exact sums of f(x, y) over points, for every query: distances in register tiles, the profile on top of them. One
+/// group per (chunk of 2048 points, tile of 128 queries); no fp32 sum has more than 16 + 8 + 16 terms in a row.
 /// </summary>
 public static class ExactSumPrograms
 {
@@ -50,7 +50,8 @@ public static class ExactSumPrograms
 
     public static void SumInverseL2(ExactSumArguments arguments) => Sum<SquareStep, RootReciprocalProfile>(arguments);
 
-    public static void SumInverseMultiquadric(ExactSumArguments arguments) => Sum<SquareStep, InverseRootProfile>(arguments);
+    public static void SumInverseMultiquadric(ExactSumArguments arguments) =>
+        Sum<SquareStep, InverseRootProfile>(arguments);
 
     static void Sum<TStep, TProfile>(ExactSumArguments arguments)
         where TStep : struct, ITileStep
@@ -64,7 +65,8 @@ public static class ExactSumPrograms
         Row8 total = default;
         for (int row = chunk * PointsPerChunk; row < end; row += Size)
         {
-            Tile tile = TileProduct.Of<TStep>(arguments.Points, arguments.Queries, arguments.Stride, panels, row, column);
+            Tile tile = TileProduct.Of<TStep>(
+                arguments.Points, arguments.Queries, arguments.Stride, panels, row, column);
             total = total.Plus(Columns<TProfile>(tile, arguments.Profile, end - row - Group.IdxX / 16 * 4));
         }
         int place = Group.IdxX / 16 * Size + Group.IdxX % 16 * 4;
@@ -91,8 +93,9 @@ public static class ExactSumPrograms
     static Row8 Values<TProfile>(Row8 s, ProfileArguments p, bool isPoint)
         where TProfile : struct, IProfile => new()
         {
-            A = Value<TProfile>(s.A, p, isPoint), B = Value<TProfile>(s.B, p, isPoint), C = Value<TProfile>(s.C, p, isPoint),
-            D = Value<TProfile>(s.D, p, isPoint), E = Value<TProfile>(s.E, p, isPoint), F = Value<TProfile>(s.F, p, isPoint),
+            A = Value<TProfile>(s.A, p, isPoint), B = Value<TProfile>(s.B, p, isPoint),
+            C = Value<TProfile>(s.C, p, isPoint), D = Value<TProfile>(s.D, p, isPoint),
+            E = Value<TProfile>(s.E, p, isPoint), F = Value<TProfile>(s.F, p, isPoint),
             G = Value<TProfile>(s.G, p, isPoint), H = Value<TProfile>(s.H, p, isPoint),
         };
 

@@ -2,7 +2,9 @@ using ILGPU;
 
 namespace PrivateKernels.Gpu;
 
-/// <summary>Exact sums of a pair function over public points: fp32 values on the device, fp64 sums on the host.</summary>
+/// <summary>
+/// Exact sums of a pair function over public points: fp32 values on the device, fp64 sums on the host.
+/// </summary>
 sealed class ExactSumTask : DeviceTask
 {
     const int ChunksPerLaunch = 32, Launches = 16;

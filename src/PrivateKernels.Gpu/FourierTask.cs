@@ -50,11 +50,13 @@ sealed class FourierLaunch(Device device, FourierMap map)
     /// <summary>Whether device programs exist for the map; the others are for the processor.</summary>
     public static bool Supports(FourierMap map) =>
         !map.IsStructured || (
-            map.Padded >= 1 << StructuredPrograms.SmallestLog && map.Padded <= 1 << LargeStructuredPrograms.LargestLog);
+            map.Padded >= 1 << StructuredPrograms.SmallestLog && map.Padded <= 1 << LargeStructuredPrograms.LargestLog
+            && map.Frequencies % map.Padded == 0);
 
     /// <summary>Slices of the records that fill the device, and no more than there is work for.</summary>
     public int SlicesFor(int points) => Math.Clamp(
-        (device.BusyGroups + _columnTiles - 1) / _columnTiles, 1, Math.Max(1, (points + RowsTogether - 1) / RowsTogether));
+        (device.BusyGroups + _columnTiles - 1) / _columnTiles, 1,
+        Math.Max(1, (points + RowsTogether - 1) / RowsTogether));
 
     /// <summary>Queues the programs that add a slot's features to [slice][2 m] cells.</summary>
     public void Add(Slot slot, int records, ArrayView<long> cells, int slices) =>

@@ -27,7 +27,8 @@ public static class Fused
         {
             var method = typeof(Fused).GetMethod(nameof(Fma), [type, type, type])!;
             string emit = type == typeof(float) ? nameof(EmitPtxSingle) : nameof(EmitPtxDouble);
-            intrinsics.RegisterMethod(method, new PTXIntrinsic(typeof(Fused), emit, IntrinsicImplementationMode.GenerateCode));
+            intrinsics.RegisterMethod(
+                method, new PTXIntrinsic(typeof(Fused), emit, IntrinsicImplementationMode.GenerateCode));
             intrinsics.RegisterMethod(
                 method, new CLIntrinsic(typeof(Fused), nameof(EmitOpenCl), IntrinsicImplementationMode.GenerateCode));
         }

@@ -41,8 +41,8 @@ public static class GpuDevices
     static readonly Lock Looking = new();
 
     /// <summary>
-    /// All devices, CUDA first; a card that CUDA has is not listed again as an OpenCL device. OpenCL devices of type CPU
-    /// are left out unless <paramref name="allowCpuOpenCl"/>: the SIMD engine is many times faster than they are.
+    /// All devices, CUDA first; a card that CUDA has is not listed again as an OpenCL device. OpenCL devices of type
+    /// CPU are left out unless <paramref name="allowCpuOpenCl"/>: the SIMD engine is many times faster than they are.
     /// </summary>
     public static IReadOnlyList<DeviceDescription> Find(bool allowCpuOpenCl)
     {
@@ -50,7 +50,8 @@ public static class GpuDevices
         var found = new List<DeviceDescription>();
         foreach (CudaDevice device in context.GetCudaDevices())
             found.Add(new(
-                EngineKind.Cuda, device.Name, $"CUDA {device.DriverVersion}", device.MemorySize, false, true, found.Count));
+                EngineKind.Cuda, device.Name, $"CUDA {device.DriverVersion}", device.MemorySize, IsProcessor: false,
+                HasDouble: true, found.Count));
         var cards = found.Select(static d => d.Name).ToHashSet();
         int index = 0;
         foreach (CLDevice device in context.GetCLDevices())
@@ -58,8 +59,8 @@ public static class GpuDevices
             bool isProcessor = (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0;
             if (!cards.Contains(device.Name) && (allowCpuOpenCl || !isProcessor))
                 found.Add(new(
-                    EngineKind.OpenCl, device.Name, $"{device.PlatformName} {device.PlatformVersion}", device.MemorySize,
-                    isProcessor, device.Capabilities.Float64, index));
+                    EngineKind.OpenCl, device.Name, $"{device.PlatformName} {device.PlatformVersion}",
+                    device.MemorySize, isProcessor, device.Capabilities.Float64, index));
             index++;
         }
         return found;

@@ -49,15 +49,14 @@ public sealed class GpuEngine : IEngine
             _fallback.AddFourier(map, points, cells);
             return;
         }
-        var sums = new long[cells.Length];
-        Run(
-            points,
-            device => new FourierTask(device, map, points.Count, sums),
-            (_, rest) => _fallback.AddFourier(map, rest, sums));
-        Add(sums, cells);
+        AddCells(
+            points, cells, [],
+            (device, sums) => new FourierTask(device, map, points.Count, sums),
+            (rest, sums) => _fallback.AddFourier(map, rest, sums));
     }
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    public void ProjectFourier(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
         Expect(queries.Dimension == map.Dimension && weights.Length == 2L * map.Frequencies * columns);
         Expect(sums.Length == (long)queries.Count * columns * map.Groups);
@@ -86,30 +85,27 @@ public sealed class GpuEngine : IEngine
             _fallback.AddSigns(map, points, counts, fractions);
             return;
         }
-        var sums = new long[counts.Length + fractions.Length];
         int half = counts.Length;
-        Run(
-            points,
-            device => new SignTask(device, map, points.Count, sums),
-            (_, rest) => _fallback.AddSigns(map, rest, sums.AsSpan(0, half), sums.AsSpan(half)));
-        Add(sums.AsSpan(0, half), counts);
-        Add(sums.AsSpan(half), fractions);
+        AddCells(
+            points, counts, fractions,
+            (device, sums) => new SignTask(device, map, points.Count, sums),
+            (rest, sums) => _fallback.AddSigns(map, rest, sums.AsSpan(0, half), sums.AsSpan(half)));
     }
 
     public void AddMoments(MomentMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension + 2);
-        var sums = new long[cells.Length];
-        Run(
-            points,
-            device => new MomentTask(device, map, points.Count, sums),
-            (_, rest) => _fallback.AddMoments(map, rest, sums));
-        Add(sums, cells);
+        AddCells(
+            points, cells, [],
+            (device, sums) => new MomentTask(device, map, points.Count, sums),
+            (rest, sums) => _fallback.AddMoments(map, rest, sums));
     }
 
-    public void MultiplyRows(FourierMap map, Points points, Span<float> products) => _fallback.MultiplyRows(map, points, products);
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products) =>
+        _fallback.MultiplyRows(map, points, products);
 
-    public void AddSpherical(SphericalMap map, Points points, Span<long> cells) => _fallback.AddSpherical(map, points, cells);
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells) =>
+        _fallback.AddSpherical(map, points, cells);
 
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
@@ -132,6 +128,25 @@ public sealed class GpuEngine : IEngine
         foreach (DeviceWorker worker in _workers) worker.Dispose();
     }
 
+    /// <summary>Sums a job apart and adds it to the two parts of the cells when it is complete.</summary>
+    void AddCells(
+        Points points, Span<long> first, Span<long> second, Func<Device, long[], DeviceTask> start,
+        Action<Points, long[]> fallback)
+    {
+        var sums = new long[first.Length + second.Length];
+        try
+        {
+            Run(points, device => start(device, sums), (_, rest) => fallback(rest, sums));
+            Add(sums, first);
+            Add(sums.AsSpan(first.Length), second);
+        }
+        finally
+        {
+            // Exact cells are private: none stay behind.
+            Array.Clear(sums);
+        }
+    }
+
     /// <summary>Runs a job on the devices that are ready, then what they left over on the fallback.</summary>
     void Run(Points points, Func<Device, DeviceTask> start, Action<int, Points> fallback)
     {
@@ -151,7 +166,8 @@ public sealed class GpuEngine : IEngine
         while (work.TryTake(int.MaxValue, out PointRange rest))
         {
             if (_options.IsForced)
-                throw new EngineFailedException($"the engine {Kind} was asked for and failed: {trouble?.Message ?? "no device is ready"}", trouble);
+                throw new EngineFailedException(
+                    $"the engine {Kind} was asked for and failed: {trouble?.Message ?? "no device is ready"}", trouble);
             fallback(rest.First, points.Slice(rest.First, rest.Count));
         }
         foreach (JobShare share in shares) share.Dispose();
@@ -159,16 +175,16 @@ public sealed class GpuEngine : IEngine
 
     void Report(DeviceWorker worker, DeviceException trouble) =>
         Troubled?.Invoke(new(
-            worker.Description.Name, trouble.Message, trouble.Trouble is DeviceTrouble.Overdue or DeviceTrouble.Program));
+            worker.Description.Name, trouble.Message,
+            trouble.Trouble is DeviceTrouble.Overdue or DeviceTrouble.Program));
 
     static void Expect(bool holds)
     {
         if (!holds) throw new ArgumentException("the lengths of points, cells or sums do not fit the map");
     }
 
-    static void Add(Span<long> sums, Span<long> cells)
+    static void Add(ReadOnlySpan<long> sums, Span<long> cells)
     {
-        for (int i = 0; i < sums.Length; i++) cells[i] += sums[i];
-        sums.Clear();
+        for (int i = 0; i < cells.Length; i++) cells[i] += sums[i];
     }
 }

@@ -23,7 +23,8 @@ public static class LargeStructuredPrograms
             for (int from = 0; from < padded; from += Threads)
             {
                 int i = from + Group.IdxX;
-                ScaledPair pair = DevicePhase.Scaled(arguments.Radii[block * padded + i] * values[StructuredPrograms.Skew(i)]);
+                ScaledPair pair = DevicePhase.Scaled(
+                    arguments.Radii[block * padded + i] * values[StructuredPrograms.Skew(i)]);
                 arguments.Cells[origin + i] += (int)pair.Cos;
                 arguments.Cells[origin + arguments.Frequencies + i] += (int)pair.Sin;
             }

@@ -14,7 +14,9 @@ public struct MomentArguments
     /// <summary>[record] the last cell before the norm clamp.</summary>
     public ArrayView<int> Squares;
 
-    /// <summary>[record] factor of 2^-30 that the norm clamp asks for; <see cref="MomentPrograms.Untouched"/> for none.</summary>
+    /// <summary>
+    /// [record] factor of 2^-30 that the norm clamp asks for; <see cref="MomentPrograms.Untouched"/> for none.
+    /// </summary>
     public ArrayView<long> Factors;
 
     /// <summary>[slice][d + 2] sums.</summary>

@@ -27,5 +27,6 @@ static class OpenClLibrary
 #pragma warning restore CA2255
 
     static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) =>
-        name == "OpenCL" && OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libOpenCL.so.1", out nint handle) ? handle : 0;
+        name == "OpenCL" && OperatingSystem.IsLinux()
+            && NativeLibrary.TryLoad("libOpenCL.so.1", out nint handle) ? handle : 0;
 }

@@ -25,7 +25,9 @@ public struct ProjectArguments
     public int Frequencies;
 }
 
-/// <summary>Inner products of features and weights in fp64, added in the order that <see cref="IEngine"/> prescribes.</summary>
+/// <summary>
+/// Inner products of features and weights in fp64, added in the order that <see cref="IEngine"/> prescribes.
+/// </summary>
 public static class ProjectPrograms
 {
     public const int Threads = 128;

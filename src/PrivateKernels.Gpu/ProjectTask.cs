@@ -3,8 +3,8 @@ using ILGPU;
 namespace PrivateKernels.Gpu;
 
 /// <summary>
-/// Answers queries: features on the device, then their inner products with the weights in fp64; on a device without fp64
-/// the features come back and the host adds, in the same order.
+/// Answers queries: features on the device, then their inner products with the weights in fp64; on a device without
+/// fp64 the features come back and the host adds, in the same order.
 /// </summary>
 sealed class ProjectTask : DeviceTask
 {
@@ -25,13 +25,15 @@ sealed class ProjectTask : DeviceTask
     /// <param name="weights">[column][2 m] weights.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="result">[query][column][group] answers of the whole job.</param>
-    public ProjectTask(Device device, FourierMap map, ReadOnlyMemory<double> weights, int columns, Memory<double> result)
+    public ProjectTask(
+        Device device, FourierMap map, ReadOnlyMemory<double> weights, int columns, Memory<double> result)
     {
         (_device, _map, _weights, _columns, _result) = (device, map, weights, columns, result);
         _launch = new FourierLaunch(device, map);
         _sumsPerQuery = columns * map.Groups;
         Stride = Padded(map.Dimension);
-        LargestBatch = (int)Math.Clamp(FeatureBytes / (8L * map.Frequencies) / RowsPerTile * RowsPerTile, RowsPerTile, 1024);
+        LargestBatch = (int)Math.Clamp(
+            FeatureBytes / (8L * map.Frequencies) / RowsPerTile * RowsPerTile, RowsPerTile, 1024);
         if (!device.Description.HasDouble) return;
         _deviceWeights = device.Buffer<double>("weights", weights.Length);
         device.Upload(_deviceWeights, weights);
@@ -53,8 +55,9 @@ sealed class ProjectTask : DeviceTask
         {
             var arguments = new ProjectArguments
             {
-                Features = features, Weights = _deviceWeights, Sums = Sums(slot, range), Count = range.Count * _sumsPerQuery, Columns = _columns,
-                Groups = _map.Groups, Frequencies = _map.Frequencies,
+                Features = features, Weights = _deviceWeights, Sums = Sums(slot, range),
+                Count = range.Count * _sumsPerQuery, Columns = _columns, Groups = _map.Groups,
+                    Frequencies = _map.Frequencies,
             };
             int groups = (arguments.Count + ProjectPrograms.SumsPerGroup - 1) / ProjectPrograms.SumsPerGroup;
             _device.Launch(s.Stream, ProjectPrograms.Project, groups, ProjectPrograms.Threads, arguments);
@@ -81,7 +84,8 @@ sealed class ProjectTask : DeviceTask
     ArrayView<float> Features(int slot, PointRange range) =>
         _device.Buffer<float>($"features {slot}", 2L * range.Count * _map.Frequencies);
 
-    ArrayView<double> Sums(int slot, PointRange range) => _device.Buffer<double>($"sums {slot}", (long)range.Count * _sumsPerQuery);
+    ArrayView<double> Sums(int slot, PointRange range) =>
+        _device.Buffer<double>($"sums {slot}", (long)range.Count * _sumsPerQuery);
 
     void AddOnHost(ArrayView<float> view, double[] sums)
     {

@@ -2,7 +2,8 @@ using ILGPU;
 
 namespace PrivateKernels.Gpu;
 
-// ILGPU does not unroll loops, and an array would live in local memory. These structures dissolve into scalar registers.
+// ILGPU does not unroll loops, and an array would live in local memory. These structures dissolve into scalar
+// registers.
 
 /// <summary>Four floats that move in one 128-bit load or store.</summary>
 public struct F4
@@ -71,7 +72,9 @@ public struct Row8
         E = E + other.E, F = F + other.F, G = G + other.G, H = H + other.H,
     };
 
-    /// <summary>The row if it is one of a record; padding gets phases without features, its cosine would not be zero.</summary>
+    /// <summary>
+    /// The row if it is one of a record; padding gets phases without features, its cosine would not be zero.
+    /// </summary>
     public readonly Row8 If(bool isRecord) => new()
     {
         A = isRecord ? A : DevicePhase.None, B = isRecord ? B : DevicePhase.None, C = isRecord ? C : DevicePhase.None,

@@ -43,13 +43,16 @@ public static class SignPrograms
     // Fraction terms are summed in two parts, term = 1024 high + low, because shared 64-bit atomics are no common good.
     const int LowBits = 10;
 
-    /// <summary>One group per (coordinate, slice): a histogram in shared memory, then added to the group's own cells.</summary>
+    /// <summary>
+    /// One group per (coordinate, slice): a histogram in shared memory, then added to the group's own cells.
+    /// </summary>
     public static void AddSigns(SignArguments arguments)
     {
         var counts = SharedMemory.Allocate<int>(LargestCells);
         var low = SharedMemory.Allocate<int>(LargestCells);
         var high = SharedMemory.Allocate<int>(LargestCells);
-        int slice = Grid.IdxX % arguments.Slices, coordinate = Grid.IdxX / arguments.Slices, m = arguments.CellsPerCoordinate;
+        int slice = Grid.IdxX % arguments.Slices, coordinate = Grid.IdxX / arguments.Slices;
+        int m = arguments.CellsPerCoordinate;
         for (int from = 0; from < m; from += Threads)
         {
             int cell = from + Group.IdxX;

@@ -15,7 +15,8 @@ sealed class SignTask : DeviceTask
     public SignTask(Device device, SignMap map, int points, Memory<long> result)
     {
         (_device, _map, _result) = (device, map, result);
-        int slices = Math.Clamp(device.BusyGroups / map.Dimension, 1, (points + SignPrograms.Threads - 1) / SignPrograms.Threads);
+        int slices = Math.Clamp(
+            device.BusyGroups / map.Dimension, 1, (points + SignPrograms.Threads - 1) / SignPrograms.Threads);
         _cells = new CellSums(device, result.Length, slices);
         Stride = Padded(map.Dimension);
     }
@@ -24,7 +25,9 @@ sealed class SignTask : DeviceTask
 
     public override int LargestBatch => SignPrograms.LargestBatch;
 
-    /// <summary>Whether the device program serves the map: the grid fits shared memory, the weight its int32 sums.</summary>
+    /// <summary>
+    /// Whether the device program serves the map: the grid fits shared memory, the weight its int32 sums.
+    /// </summary>
     public static bool Supports(SignMap map) =>
         map.CellsPerCoordinate <= SignPrograms.LargestCells && Math.Abs((long)map.Weight) <= SignPrograms.LargestWeight;
 
@@ -37,7 +40,8 @@ sealed class SignTask : DeviceTask
             Dimension = _map.Dimension, CellsPerCoordinate = _map.CellsPerCoordinate, Slices = _cells.Slices,
             Lower = _map.Lower, Upper = _map.Upper, Scale = _map.Scale, Weight = _map.Weight,
         };
-        _device.Launch(s.Stream, SignPrograms.AddSigns, _map.Dimension * _cells.Slices, SignPrograms.Threads, arguments);
+        int groups = _map.Dimension * _cells.Slices;
+        _device.Launch(s.Stream, SignPrograms.AddSigns, groups, SignPrograms.Threads, arguments);
     }
 
     public override void Fetch() => _cells.Fetch();

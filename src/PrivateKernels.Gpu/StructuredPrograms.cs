@@ -37,9 +37,9 @@ public struct StructuredArguments
 }
 
 /// <summary>
-/// Structured Fourier features for P from 8 to 2048: a group of 256 threads turns 2048 / P records at once, eight values
-/// per thread. Eight values in registers go through three strides of the transform between two barriers; the butterflies
-/// and their order (strides 1, 2, 4, ...) are those of the definition.
+/// Structured Fourier features for P from 8 to 2048: a group of 256 threads turns 2048 / P records at once, eight
+/// values per thread. Eight values in registers go through three strides of the transform between two barriers; the
+/// butterflies and their order (strides 1, 2, 4, ...) are those of the definition.
 /// </summary>
 public static class StructuredPrograms
 {
@@ -133,7 +133,8 @@ public static class StructuredPrograms
     static Octet Rotate(StructuredArguments arguments, ArrayView<float> values, int record, uint signs)
     {
         int log = arguments.LogPadded, place = Place(log), origin = Group.IdxX >> (log - 3) << log;
-        Octet v = Load(arguments.Points, record < arguments.Records ? record * arguments.Stride : -1, arguments.Stride, place);
+        int row = record < arguments.Records ? record * arguments.Stride : -1;
+        Octet v = Load(arguments.Points, row, arguments.Stride, place);
         Group.Barrier();                                        // the last record's values have all been read
         for (int round = 0; round < 3; round++)
         {
@@ -146,7 +147,7 @@ public static class StructuredPrograms
                 v = Fetch(values, at, 1);
             }
             v = First(v.Flip(signs >> (8 * round)), log);
-            int log1 = (log - 1) % 3 + 1;                       // strides done so far: as many as leave a multiple of three
+            int log1 = (log - 1) % 3 + 1;                       // strides done: as many as leave a multiple of three
             for (; log1 < log; log1 += 3)
             {
                 Store(values, at, stride, v);
@@ -169,7 +170,9 @@ public static class StructuredPrograms
         return v;
     }
 
-    /// <summary>Values 8 place .. 8 place + 7 of a row; zeros beyond its end and for <paramref name="row"/> = -1.</summary>
+    /// <summary>
+    /// Values 8 place .. 8 place + 7 of a row; zeros beyond its end and for <paramref name="row"/> = -1.
+    /// </summary>
     internal static Octet Load(ArrayView<F4> points, int row, int stride, int place)
     {
         if (row < 0 || 2 * place >= stride) return default;
@@ -216,7 +219,8 @@ public static class StructuredPrograms
     static void Clear(ArrayView<int> sums, int log)
     {
         Group.Barrier();
-        // Loops that a whole group takes alike, with the condition inside: PoCL runs the first turn of others unchecked.
+        // Loops that a whole group takes alike, with the condition inside: PoCL runs the first turn of others
+        // unchecked.
         for (int from = 0; from < 2 << log; from += Threads)
             if (from + Group.IdxX < 2 << log) sums[from + Group.IdxX] = 0;
         Group.Barrier();

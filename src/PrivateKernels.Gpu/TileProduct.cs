@@ -24,8 +24,9 @@ public struct SquareStep : ITileStep
 {
     public readonly Row8 Add(Row8 sums, float x, F4 near, F4 far) => new()
     {
-        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z), D = Add(sums.D, x - near.W),
-        E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y), G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
+        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z),
+        D = Add(sums.D, x - near.W), E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y),
+        G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
     };
 
     static float Add(float sum, float z) => Fused.Fma(z, z, sum);
@@ -36,8 +37,9 @@ public struct AbsoluteStep : ITileStep
 {
     public readonly Row8 Add(Row8 sums, float x, F4 near, F4 far) => new()
     {
-        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z), D = Add(sums.D, x - near.W),
-        E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y), G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
+        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z),
+        D = Add(sums.D, x - near.W), E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y),
+        G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
     };
 
     static float Add(float sum, float z) => sum + Interop.IntAsFloat(Interop.FloatAsInt(z) & 0x7FFFFFFFu);
@@ -51,7 +53,8 @@ public static class TileProduct
 {
     public const int Size = 128, Threads = 256;
 
-    // Eight coordinates of 128 rows, one coordinate per line; the four words between lines keep stores free of conflicts.
+    // Eight coordinates of 128 rows, one coordinate per line; the four words between lines keep stores free of
+    // conflicts.
     const int LineF4 = (Size + 4) / 4, PanelF4 = 8 * LineF4;
 
     // Two panels of the left side, then two of the right.
@@ -70,7 +73,8 @@ public static class TileProduct
     /// <param name="panels">Shared memory, <see cref="SharedF4"/>.</param>
     /// <param name="row">First row of the tile.</param>
     /// <param name="column">First column of the tile.</param>
-    public static Tile Of<TStep>(ArrayView<F4> left, ArrayView<F4> right, int stride, ArrayView<F4> panels, int row, int column)
+    public static Tile Of<TStep>(
+        ArrayView<F4> left, ArrayView<F4> right, int stride, ArrayView<F4> panels, int row, int column)
         where TStep : struct, ITileStep
     {
         int thread = Group.IdxX, ty = thread / 16, tx = thread % 16, half = thread % 2;
@@ -82,7 +86,8 @@ public static class TileProduct
         Transpose(words, place, x);
         Transpose(words, place + RightWords, w);
         Group.Barrier();
-        Row8 r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
+        Row8 r0 = default, r1 = default, r2 = default, r3 = default;
+        Row8 r4 = default, r5 = default, r6 = default, r7 = default;
         for (int done = 1; done <= steps; done++)
         {
             if (done < steps)

@@ -18,7 +18,8 @@ sealed class WorkList(int points)
             if (_returned.TryPop(out PointRange whole))
             {
                 range = new(whole.First, Math.Min(most, whole.Count));
-                if (range.Count < whole.Count) _returned.Push(new(whole.First + range.Count, whole.Count - range.Count));
+                int left = whole.Count - range.Count;
+                if (left > 0) _returned.Push(new(whole.First + range.Count, left));
                 return true;
             }
             range = new(_next, Math.Min(most, points - _next));

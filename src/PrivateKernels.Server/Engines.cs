@@ -15,7 +15,9 @@ sealed class Engines : IDisposable
         Queries = First == simd ? simd : new QueryBatcher(First, simd, query.BatchPoints, query.SimdBelowPoints);
     }
 
-    /// <summary>Engines in the order in which a build tries them; SIMD on the processor is among them and always works.</summary>
+    /// <summary>
+    /// Engines in the order in which a build tries them; SIMD on the processor is among them and always works.
+    /// </summary>
     internal IReadOnlyList<IEngine> All { get; }
 
     /// <summary>The engine in use.</summary>
@@ -36,9 +38,11 @@ sealed class Engines : IDisposable
             EnginePreference.Simd => EngineKind.Simd,
             _ => null,
         };
-        EngineChoice choice = EngineChoice.Open(new(prefer, options.Threads, options.AllowCpuOpenCl, options.BatchTimeout));
+        EngineChoice choice = EngineChoice.Open(
+            new(prefer, options.Threads, options.AllowCpuOpenCl, options.BatchTimeout));
         choice.Troubled += trouble => log.Write(
-            LogLevel.Error, "device", ("device", trouble.Device), ("cause", trouble.Cause), ("disabled", trouble.IsPermanent));
+            LogLevel.Error, "device", ("device", trouble.Device), ("cause", trouble.Cause),
+            ("disabled", trouble.IsPermanent));
         foreach (string problem in choice.Problems) log.Write(LogLevel.Error, "engine", ("problem", problem));
         foreach (EngineReport report in choice.Reports)
             log.Write(LogLevel.Information, "engine", ("device", report.Engine.Device), ("kind", report.Engine.Kind),

@@ -3,13 +3,13 @@ using System.Runtime.ExceptionServices;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// The device's engine for queries: callers that wait for the device at the same time, with the same map and weights, are
-/// answered in one run. Nobody waits for company, and few points go to the processor. Both have the same bits, so who
-/// shares a run with whom cannot be seen in an answer.
+/// The device's engine for queries: callers that wait for the device at the same time, with the same map and weights,
+/// are answered in one run. Nobody waits for company, and few points go to the processor. Both have the same bits, so
+/// who shares a run with whom cannot be seen in an answer.
 /// </summary>
 /// <remarks>
-/// The caller that finds nobody at work takes everything queued, runs it, and goes on until the queue is empty or its own
-/// points are done; the others wait. Length of the queue and deadlines are <see cref="QueryGate"/>'s business.
+/// The caller that finds nobody at work takes everything queued, runs it, and goes on until the queue is empty or its
+/// own points are done; the others wait. Length of the queue and deadlines are <see cref="QueryGate"/>'s business.
 /// </remarks>
 sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simdBelowPoints) : ForwardingEngine(device)
 {
@@ -26,7 +26,8 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         }
     }
 
-    public override void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+    public override void ProjectFourier(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {
         var call = new Call(map, queries, weights.ToArray(), columns, sums.Length);
         Monitor.Enter(_lock);
@@ -66,7 +67,8 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         for (LinkedListNode<Call>? node = _queue.First, next; node is not null; node = next)
         {
             next = node.Next;
-            if (batch.Count > 0 && (points + node.Value.Queries.Count > mostPoints || !node.Value.IsLike(first))) continue;
+            bool fits = points + node.Value.Queries.Count <= mostPoints && node.Value.IsLike(first);
+            if (batch.Count > 0 && !fits) continue;
             points += node.Value.Queries.Count;
             batch.Add(node.Value);
             _queue.Remove(node);
@@ -133,7 +135,8 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         public bool IsDone { get; private set; }
 
         public bool IsLike(Call other) =>
-            ReferenceEquals(map, other.Map) && columns == other.Columns && weights.AsSpan().SequenceEqual(other.Weights);
+            ReferenceEquals(map, other.Map) && columns == other.Columns
+                && weights.AsSpan().SequenceEqual(other.Weights);
 
         public void End(Exception? failure) => (_failure, IsDone) = (failure, true);
 

@@ -11,12 +11,12 @@ sealed class Peers : IDisposable
     Peers(Process python) => _python = python;
 
     /// <summary>Starts the child, or says why not and returns null.</summary>
-    public static Peers? Start(int threads)
+    public static Peers? Start(int threads, string script = "peers.py")
     {
         string python = File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
         var start = new ProcessStartInfo(python)
         {
-            ArgumentList = { Path.Combine(AppContext.BaseDirectory, "peers.py") },
+            ArgumentList = { Path.Combine(AppContext.BaseDirectory, script) },
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
@@ -32,7 +32,7 @@ sealed class Peers : IDisposable
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException)
         {
-            Console.WriteLine($"peers not measured: python3 with numpy and scikit-learn is needed ({e.Message})");
+            Console.WriteLine($"peers not measured: {script} and its libraries are needed ({e.Message})");
             return null;
         }
     }

@@ -22,7 +22,8 @@ public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         var samples = new Samples((ulong)(queries + columns));
         FourierMap map = structured ? samples.StructuredMap(40, 64, 4, groups) : samples.DenseMap(40, 300, groups);
         Points y = samples.EdgePoints(queries, 40);
-        double[] weights = [.. Enumerable.Range(0, 2 * map.Frequencies * columns).Select(_ => (double)samples.Normal())];
+        double[] weights = [.. Enumerable.Range(0, 2 * map.Frequencies * columns).Select(
+            _ => (double)samples.Normal())];
         double[] sums = new double[queries * columns * groups], same = new double[sums.Length];
         _engine.ProjectFourier(map, y, weights, columns, sums);
         _simd.ProjectFourier(map, y, weights, columns, same);
@@ -33,7 +34,8 @@ public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     public void A_device_without_double_precision_answers_with_the_same_bits()
     {
         var samples = new Samples(22);
-        using var engine = new GpuEngine([Devices.UnderTest with { HasDouble = false }], new NoFallback(), new() { IsForced = true });
+        using var engine = new GpuEngine(
+            [Devices.UnderTest with { HasDouble = false }], new NoFallback(), new() { IsForced = true });
         FourierMap map = samples.StructuredMap(40, 64, 4, 2);
         Points y = samples.EdgePoints(9, 40);
         double[] weights = [.. Enumerable.Range(0, 6 * map.Frequencies).Select(_ => (double)samples.Normal())];

@@ -26,13 +26,15 @@ public sealed partial class CompileGateTests
 
     [Theory]
     [MemberData(nameof(ProgramsByArchitecture))]
-    public void Programs_assemble_for_NVIDIA_without_spills_in_the_registers_and_shared_memory_allowed(string name, string architecture)
+    public void Programs_assemble_for_NVIDIA_without_spills_in_the_registers_and_shared_memory_allowed(
+        string name, string architecture)
     {
         string ptxas = Compiled.Tool("PTXAS", "PK_REQUIRE_PTXAS");
         string cuobjdump = Compiled.Tool("CUOBJDUMP", "PK_REQUIRE_PTXAS");
         DeviceProgram program = Program(name);
         string ptx = Compiled.Ptx(program, architecture == "80" ? CudaArchitecture.SM_80 : CudaArchitecture.SM_90);
-        string source = Path.Combine(Directory.CreateTempSubdirectory().FullName, "program.ptx"), cubin = source + ".cubin";
+        string source = Path.Combine(Directory.CreateTempSubdirectory().FullName, "program.ptx");
+        string cubin = source + ".cubin";
         File.WriteAllText(source, ptx);
 
         string report = Compiled.Run(ptxas, "-v", $"-arch=sm_{architecture}", source, "-o", cubin);
@@ -94,7 +96,8 @@ public sealed partial class CompileGateTests
     static DeviceProgram Program(string name) => DevicePrograms.All.Single(p => p.Name == name);
 
     static int Number(string text, string pattern) =>
-        Regex.Match(text, pattern) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+        Regex.Match(text, pattern) is { Success: true } match
+            ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
 
     [GeneratedRegex(@"fma\.rn\.f32")]
     private static partial Regex Fma();

@@ -9,7 +9,9 @@ using PrivateKernels.Gpu;
 
 namespace PrivateKernels.Tests;
 
-/// <summary>Compiles device programs for devices that are not there, and runs the tools that look at the result.</summary>
+/// <summary>
+/// Compiles device programs for devices that are not there, and runs the tools that look at the result.
+/// </summary>
 static class Compiled
 {
     // Compiling needs no device, so it looks for none.
@@ -52,13 +54,18 @@ static class Compiled
     /// <summary>Runs a tool to its end; what it printed, and that it exited with 0.</summary>
     public static string Run(string tool, params string[] arguments)
     {
-        var start = new ProcessStartInfo(tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(tool, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         string text = output + errors.GetAwaiter().GetResult();
-        Assert.True(process.ExitCode == 0, $"{tool} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{text}");
+        Assert.True(process.ExitCode == 0,
+            $"{tool} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{text}");
         return text;
     }
 }

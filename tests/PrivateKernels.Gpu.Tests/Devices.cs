@@ -5,9 +5,12 @@ namespace PrivateKernels.Tests;
 /// <summary>The device under test: a real OpenCL device, in CI PoCL (.ci/install-opencl.sh).</summary>
 static class Devices
 {
-    static readonly Lazy<DeviceDescription?> Found = new(static () => GpuDevices.Find(allowCpuOpenCl: true) is [var first, ..] ? first : null);
+    static readonly Lazy<DeviceDescription?> Found = new(
+        static () => GpuDevices.Find(allowCpuOpenCl: true) is [var first, ..] ? first : null);
 
-    /// <summary>The device; without one the test is skipped, or fails if PK_REQUIRE_OPENCL says that it must be there.</summary>
+    /// <summary>
+    /// The device; without one the test is skipped, or fails if PK_REQUIRE_OPENCL says that it must be there.
+    /// </summary>
     public static DeviceDescription UnderTest
     {
         get
@@ -46,7 +49,8 @@ sealed class NoFallback : IEngine
 
     public void AddFourier(FourierMap map, Points points, Span<long> cells) => throw Refusal();
 
-    public void ProjectFourier(FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
+    public void ProjectFourier(
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
         throw Refusal();
 
     public void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions) => throw Refusal();
@@ -57,7 +61,8 @@ sealed class NoFallback : IEngine
 
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells) => throw Refusal();
 
-    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) => throw Refusal();
+    public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
+        throw Refusal();
 
     public void Dispose()
     {

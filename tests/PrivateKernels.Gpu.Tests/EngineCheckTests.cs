@@ -39,7 +39,8 @@ public sealed class EngineCheckTests
     [Fact]
     public void An_engine_asked_for_that_is_not_there_is_a_problem_and_the_processor_serves()
     {
-        EngineKind missing = GpuDevices.Find(false).Any(static d => d.Kind == EngineKind.Cuda) ? EngineKind.OpenCl : EngineKind.Cuda;
+        EngineKind missing = GpuDevices.Find(false).Any(static d => d.Kind == EngineKind.Cuda)
+            ? EngineKind.OpenCl : EngineKind.Cuda;
         using EngineChoice choice = EngineChoice.Open(new(missing, 1, false, TimeSpan.FromSeconds(60)));
         Assert.Contains(choice.Reports, static report => report is { IsVerified: true, Engine.Kind: EngineKind.Simd });
         Assert.Contains(missing.ToString(), Assert.Single(choice.Problems), StringComparison.Ordinal);

@@ -4,7 +4,9 @@ using PrivateKernels.Gpu;
 
 namespace PrivateKernels.Tests;
 
-/// <summary>Trouble on the device, made at every step: the cells are the processor's, whatever fails and whenever.</summary>
+/// <summary>
+/// Trouble on the device, made at every step: the cells are the processor's, whatever fails and whenever.
+/// </summary>
 public sealed class FaultTests : IDisposable
 {
     const int Dimension = 5, Count = 20_000;
@@ -30,7 +32,8 @@ public sealed class FaultTests : IDisposable
             var troubles = new List<DeviceEvent>();
             int seen = 0;
             // Small slots: several launches, two slots and a checkpoint in the middle.
-            using (GpuEngine engine = Open(new() { SlotBytes = 32 << 10, Probe = _ => OnEach(step, () => ++seen == failing) }))
+            using (GpuEngine engine = Open(
+                new() { SlotBytes = 32 << 10, Probe = _ => OnEach(step, () => ++seen == failing) }))
             {
                 engine.Troubled += troubles.Add;
                 AssertCells(engine);
@@ -59,7 +62,8 @@ public sealed class FaultTests : IDisposable
     [Fact]
     public void A_forced_engine_fails_and_adds_nothing()
     {
-        using GpuEngine engine = Open(new() { IsForced = true, Probe = static _ => OnEach(DeviceStep.Synchronize, static () => true) });
+        using GpuEngine engine = Open(
+            new() { IsForced = true, Probe = static _ => OnEach(DeviceStep.Synchronize, static () => true) });
         var cells = new long[_expected.Length];
         Assert.Throws<EngineFailedException>(() => Add(engine, cells));
         Assert.All(cells, static cell => Assert.Equal(0, cell));
@@ -130,7 +134,8 @@ public sealed class FaultTests : IDisposable
         var buffers = 0;
         using var engine = new GpuEngine([Devices.UnderTest], new NoFallback(), new()
         {
-            IsForced = true, SlotBytes = 8 << 20, MemoryLimitBytes = 9 << 20, Probe = _ => OnEach(DeviceStep.Allocate, () => ++buffers < 0),
+            IsForced = true, SlotBytes = 8 << 20, MemoryLimitBytes = 9 << 20,
+            Probe = _ => OnEach(DeviceStep.Allocate, () => ++buffers < 0),
         });
         long[] cells = new long[6], same = new long[6];
         engine.AddMoments(map, points, cells);

@@ -66,9 +66,10 @@ public sealed class FourierTests(OneEngine shared) : IClassFixture<OneEngine>
         float[] edges =
         [
             0f, -0f, 0.125f, -0.125f, 0.375f, 0.625f, 0.875f, 1.125f, 1048576f, -1048576f, MathF.BitIncrement(1048576f),
-            MathF.BitDecrement(1048576f), 1048575.9f, 524288.06f, 0.25f, 0.5f, MathF.BitIncrement(0.125f), 1e30f, -1e30f,
+            MathF.BitDecrement(1048576f), 1048575.9f, 524288.06f, 0.25f, 0.5f,
+            MathF.BitIncrement(0.125f), 1e12f, -1e12f,
         ];
-        var points = new Points(edges.Where(static x => Math.Abs(x) <= Canonical.Largest).ToArray(), 1);
+        var points = new Points(edges, 1);
         for (int row = 0; row < points.Count; row++)
             AssertSameCells(FourierMap.Dense(1, [1f, 0.5f, -3f], 1), points.Slice(row, 1));
     }

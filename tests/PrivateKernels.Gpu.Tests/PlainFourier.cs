@@ -1,6 +1,8 @@
 namespace PrivateKernels.Tests;
 
-/// <summary>The definition of Fourier features written down plainly, one number at a time: what devices are held against.</summary>
+/// <summary>
+/// The definition of Fourier features written down plainly, one number at a time: what devices are held against.
+/// </summary>
 static class PlainFourier
 {
     /// <summary>Phases of a point in turns, one per frequency.</summary>
@@ -40,7 +42,8 @@ static class PlainFourier
         int quarter = BitConverter.SingleToInt32Bits(shifted) & 3;
         float r = MathF.FusedMultiplyAdd(shifted - 12582912f, -0.25f, turns), z = r * r;
         float c = 58.5612144f, p = -75.742485f;
-        foreach (float next in new[] { -85.4231186f, 64.9391403f, -19.7392082f, 1f }) c = MathF.FusedMultiplyAdd(c, z, next);
+        foreach (float next in new[] { -85.4231186f, 64.9391403f, -19.7392082f, 1f })
+            c = MathF.FusedMultiplyAdd(c, z, next);
         foreach (float next in new[] { 81.6024399f, -41.3417473f }) p = MathF.FusedMultiplyAdd(p, z, next);
         float s = MathF.FusedMultiplyAdd(r, 6.28318548f, r * z * p);
         (float cos, float sin) = quarter switch { 0 => (c, s), 1 => (-s, c), 2 => (-c, -s), _ => (s, -c) };

@@ -25,10 +25,13 @@ sealed class Samples(ulong seed)
         return values;
     }
 
-    /// <summary>Canonical points: mostly normal, and every seventh coordinate from the edges of what engines accept.</summary>
+    /// <summary>
+    /// Canonical points: mostly normal, and every seventh coordinate from the edges of what engines accept.
+    /// </summary>
     public Points EdgePoints(int count, int dimension)
     {
-        float[] edges = [0f, -0f, 1f, -1f, Canonical.Smallest, -Canonical.Smallest, Canonical.Largest, -Canonical.Largest, 0.125f, 1e6f];
+        float[] edges = [0f, -0f, 1f, -1f, Canonical.Smallest, -Canonical.Smallest, Canonical.Largest,
+            -Canonical.Largest, 0.125f, 1e6f];
         float[] values = Normals(count * dimension);
         for (int i = 0; i < values.Length; i += 7) values[i] = edges[(i / 7) % edges.Length];
         Canonical.Flush(values);

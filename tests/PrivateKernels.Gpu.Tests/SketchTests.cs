@@ -22,7 +22,8 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         var map = new SignMap(dimension, -1.5f, 2.25f, cellsPerCoordinate, (1 << 20) - 3);
         Points x = samples.EdgePoints(points, dimension);
         int size = dimension * cellsPerCoordinate;
-        long[] counts = new long[size], fractions = new long[size], sameCounts = new long[size], sameFractions = new long[size];
+        long[] counts = new long[size], fractions = new long[size];
+        long[] sameCounts = new long[size], sameFractions = new long[size];
         _engine.AddSigns(map, x, counts, fractions);
         _simd.AddSigns(map, x, sameCounts, sameFractions);
         Assert.Equal(sameCounts, counts);
@@ -74,7 +75,8 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         Points x = samples.EdgePoints(700, 20);
         long[] whole = new long[256], parts = new long[256], backwards = new long[256];
         _engine.AddFourier(map, x, whole);
-        for (int first = 0; first < 700; first += 77) _engine.AddFourier(map, x.Slice(first, Math.Min(77, 700 - first)), parts);
+        for (int first = 0; first < 700; first += 77)
+            _engine.AddFourier(map, x.Slice(first, Math.Min(77, 700 - first)), parts);
         float[] reversed = [.. Enumerable.Range(0, 700).Reverse().SelectMany(row => x.Row(row).ToArray())];
         _engine.AddFourier(map, new Points(reversed, 20), backwards);
         Assert.Equal(whole, parts);

@@ -80,7 +80,8 @@ public sealed class EngineTests
             Grpc = new() { Listen = "127.0.0.1:0" },
             Engine = new() { Prefer = EnginePreference.OpenCL, AllowCpuOpenCl = true },
         };
-        await using (ServerHost host = await ServerHost.StartAsync(options, cancellation: TestContext.Current.CancellationToken))
+        await using (ServerHost host = await ServerHost.StartAsync(
+            options, cancellation: TestContext.Current.CancellationToken))
         {
             using GrpcChannel channel = GrpcChannel.ForAddress($"http://{host.Endpoint}");
             V1.GetServerInfoResponse info = await new V1.QueryService.QueryServiceClient(channel)

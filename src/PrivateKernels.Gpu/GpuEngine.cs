@@ -123,6 +123,11 @@ public sealed class GpuEngine : IEngine
         for (int q = 0; q < result.Length; q++) sums[q] += result[q];
     }
 
+    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells) => _fallback.AddLandmarks(map, points, cells);
+
+    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) =>
+        _fallback.LandmarkFeatures(map, queries, features);
+
     public void Dispose()
     {
         foreach (DeviceWorker worker in _workers) worker.Dispose();

@@ -33,6 +33,10 @@ sealed record PlanChoice(
     /// </summary>
     int DefaultFeatures()
     {
+        if (Method == SketchMethod.Landmark)
+            return (int)Math.Min(
+                LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
+                Math.Min(Limits.Features, Limits.Cells - 1));
         double balance = Function.Entry.Methods[0] switch
         {
             SketchMethod.Fourier => FourierSketch.StructuredVariance / 8,
@@ -77,8 +81,12 @@ sealed record PlanChoice(
         return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(measurement.Sketch, accuracy));
     }
 
-    ISketch CreateSketch(int features) => Function.Entry.Methods[0] switch
+    SketchMethod Method => Request.Method ?? (Request.Landmarks is null ? Function.Entry.Methods[0] : SketchMethod.Landmark);
+
+    ISketch CreateSketch(int features) => Method switch
     {
+        SketchMethod.Landmark =>
+            LandmarkSketch.Create(Function, Facts.Domain, Request.Landmarks!.Value, features, Strength.Mechanism),
         SketchMethod.Sign => SignSketch.Create(Function, Facts.Domain, features, Facts.MaxRecords),
         SketchMethod.Spherical => SphericalSketch.Create(
             Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
@@ -110,6 +118,7 @@ sealed record PlanChoice(
             FourierSketch { IsStructured: true } => $"Structured Fourier features, {sketch.Features} frequencies.",
             FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
+            LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",
             _ => "Exact moments.",
         };

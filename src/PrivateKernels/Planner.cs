@@ -20,6 +20,7 @@ public static class Planner
         PrivacyStrength strength = StrengthOf(request, facts.AccountUnit);
         if (request.Method is { } method && !function.Entry.Methods.Contains(method))
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Entry.Methods)}");
+        CheckLandmarks(request, function, facts.Domain);
         if (request.PerClass && facts.Classes.Count == 0)
             throw new NotLabelledException();
         if (request.Features < 0 || request.Features > limits.Features)
@@ -54,6 +55,23 @@ public static class Planner
             }
         }
         return alternatives;
+    }
+
+    static void CheckLandmarks(ReleaseRequest request, PairFunction function, Domain domain)
+    {
+        const string field = "public_dataset";
+        if (request.Landmarks is not { } landmarks)
+        {
+            if (request.Method == SketchMethod.Landmark)
+                throw new InvalidFieldException(field, null, "method landmark needs the public data set to take landmarks from");
+            return;
+        }
+        if (request.Method is { } method && method != SketchMethod.Landmark)
+            throw new InvalidFieldException(field, "set", $"goes with the method landmark, not with {method}");
+        if (!function.Entry.Methods.Contains(SketchMethod.Landmark))
+            throw new InvalidFieldException(field, "set", $"{request.Function} is not served by landmarks; leave it unset");
+        if (landmarks.Dimension != domain.Dimension || landmarks.Count == 0)
+            throw new InvalidFieldException(field, "set", $"must hold rows of dimension {domain.Dimension}");
     }
 
     static string Comparison(ReleasePlan plan, ReleasePlan other) => string.Create(

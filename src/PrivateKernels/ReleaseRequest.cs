@@ -15,7 +15,13 @@ public sealed record ReleaseRequest
     /// <summary>Structure to use; null = the planner chooses.</summary>
     public SketchMethod? Method { get; init; }
 
-    /// <summary>Frequencies, or grid cells per coordinate; 0 = the planner chooses.</summary>
+    /// <summary>
+    /// Public points that landmarks are taken from; null = none. Required by <see cref="SketchMethod.Landmark"/>, refused with
+    /// any other method that is named; with no method named the planner then takes landmarks.
+    /// </summary>
+    public Points? Landmarks { get; init; }
+
+    /// <summary>Frequencies, landmarks, or grid cells per coordinate; 0 = the planner chooses.</summary>
     public int Features { get; init; }
 
     /// <summary>Seed of the public randomness; null = drawn when the release is made.</summary>

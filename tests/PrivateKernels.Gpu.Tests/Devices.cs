@@ -64,6 +64,10 @@ sealed class NoFallback : IEngine
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
         throw Refusal();
 
+    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells) => throw Refusal();
+
+    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) => throw Refusal();
+
     public void Dispose()
     {
     }

@@ -50,6 +50,7 @@ static class Recipe
         ISketch sketch = (SketchMethod)reader.ReadInt32() switch
         {
             SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
+            SketchMethod.Landmark => LandmarkSketch.Read(reader, function, domain),
             SketchMethod.Sign => SignSketch.Read(reader, function, domain),
             SketchMethod.Spherical => SphericalSketch.Read(reader, function, domain),
             SketchMethod.Moment when function is InnerProduct => InnerProductSketch.Read(reader, function, domain),

@@ -29,6 +29,12 @@ public abstract class ForwardingEngine(IEngine inner) : IEngine
     public virtual void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
         Inner.AddExactSums(function, points, queries, sums);
 
+    public virtual void AddLandmarks(LandmarkMap map, Points points, Span<long> cells) =>
+        Inner.AddLandmarks(map, points, cells);
+
+    public virtual void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) =>
+        Inner.LandmarkFeatures(map, queries, features);
+
     public void Dispose()
     {
         Dispose(true);

@@ -69,4 +69,13 @@ public interface IEngine : IDisposable
     /// Relative error at most 5e-6 (fp32 distances, fp64 accumulation), for inner products of the sum of |x||y|. Adds to <paramref name="sums"/>.
     /// </summary>
     void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums);
+
+    /// <summary>
+    /// Adds the integer features of each point, norm-clamped; see <see cref="LandmarkMap"/>. <paramref name="cells"/> has
+    /// one entry per landmark.
+    /// </summary>
+    void AddLandmarks(LandmarkMap map, Points points, Span<long> cells);
+
+    /// <summary>features[q D + i] = phi_i of query q by the recipe of <see cref="LandmarkMap"/>, limited, in fp32.</summary>
+    void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features);
 }

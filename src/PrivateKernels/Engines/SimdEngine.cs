@@ -17,6 +17,7 @@ public sealed unsafe class SimdEngine : IEngine
     readonly Workers _workers;
     readonly bool _wide;
     readonly ConditionalWeakTable<FourierMap, Panels> _panels = [];
+    readonly ConditionalWeakTable<LandmarkMap, LandmarkPanels> _landmarkPanels = [];
 
     /// <param name="threads">Threads per call, the caller's included; 0 = one per logical processor.</param>
     public SimdEngine(int threads = 0)
@@ -126,12 +127,37 @@ public sealed unsafe class SimdEngine : IEngine
         }
     }
 
+    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension, nameof(points));
+        Expect(cells.Length == map.Count, nameof(cells));
+        fixed (float* x = points.Values.Span)
+        fixed (long* to = cells)
+        {
+            if (_wide) LandmarkSums<Lanes16, Tile8x48>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
+            else LandmarkSums<Lanes8, Tile6x16>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
+        }
+    }
+
+    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features)
+    {
+        Expect(queries.Dimension == map.Dimension, nameof(queries));
+        Expect(features.Length == (long)queries.Count * map.Count, nameof(features));
+        fixed (float* y = queries.Values.Span, to = features)
+        {
+            if (_wide) LandmarkSums<Lanes16, Tile8x48>.Features(_workers, map, PanelsOf(map), y, queries.Count, to);
+            else LandmarkSums<Lanes8, Tile6x16>.Features(_workers, map, PanelsOf(map), y, queries.Count, to);
+        }
+    }
+
     /// <summary>Ends the threads. No call may be running.</summary>
     public void Dispose()
     {
         _workers.Dispose();
         foreach ((_, Panels panels) in _panels) panels.Dispose();
         _panels.Clear();
+        foreach ((_, LandmarkPanels panels) in _landmarkPanels) panels.Dispose();
+        _landmarkPanels.Clear();
     }
 
     void AddFourier<V, TTile>(FourierMap map, Points points, Span<long> cells)
@@ -183,6 +209,9 @@ public sealed unsafe class SimdEngine : IEngine
 
     Panels PanelsOf(FourierMap map) => _panels.GetValue(
         map, map => new Panels(map.Rows, map.Dimension, _wide ? Tile8x48.Columns : Tile6x16.Columns));
+
+    LandmarkPanels PanelsOf(LandmarkMap map) => _landmarkPanels.GetValue(
+        map, map => new LandmarkPanels(map, _wide ? Tile8x48.Rows : Tile6x16.Rows));
 
     static void Expect(bool holds, string name)
     {

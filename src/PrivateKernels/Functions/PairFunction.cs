@@ -39,8 +39,8 @@ public abstract class PairFunction
     public abstract double Profile(double s);
 
     /// <summary>
-    /// Replaces every s by f(s), in fp32, for exact sums over public data; the length is a multiple of sixteen. A function
-    /// with a form for registers (<see cref="Profiles"/>) overrides this.
+    /// Replaces every s by f(s), in fp32, for landmarks and for exact sums over public data; the length is a multiple of
+    /// sixteen. A function with a form for registers (<see cref="Profiles"/>) overrides this; one that landmarks serve must.
     /// </summary>
     internal virtual void ApplyProfile(Span<float> s)
     {
@@ -82,10 +82,10 @@ public abstract class PairFunction
     protected static IReadOnlyList<MechanismKind> BothMechanisms { get; } =
         [MechanismKind.RoundedNormal, MechanismKind.DiscreteLaplace];
 
-    /// <summary>Entry of a positive-definite kernel with a bandwidth, served by Fourier features.</summary>
+    /// <summary>Entry of a positive-definite kernel with a bandwidth, served by Fourier features, or by landmarks.</summary>
     protected static PairFunctionEntry Kernel(string name, string formula, Func<double, double, PairFunction> create) => new(
         name, formula, IsKernel: true, UsesBandwidth: true, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.Fourier], create);
+        BothMechanisms, [SketchMethod.Fourier, SketchMethod.Landmark], create);
 
     /// <summary>Entry of a kernel of the angle, served by spherical features.</summary>
     protected static PairFunctionEntry Angular(string name, string formula, Func<PairFunction> create) => new(

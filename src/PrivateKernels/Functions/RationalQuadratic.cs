@@ -12,7 +12,12 @@ public sealed class RationalQuadratic : PairFunction, IRadialSpectrum
     }
 
     public static PairFunctionEntry Description { get; } =
-        Kernel("rational_quadratic", "(1+|z|₂²/h²)^(-b)", static (h, b) => new RationalQuadratic(h, b)) with { UsesExponent = true };
+        Kernel("rational_quadratic", "(1+|z|₂²/h²)^(-b)", static (h, b) => new RationalQuadratic(h, b)) with
+        {
+            UsesExponent = true,
+            // Powers have no recipe that every engine computes alike, so landmarks cannot serve them.
+            Methods = [SketchMethod.Fourier],
+        };
 
     public override PairFunctionEntry Entry => Description;
 

@@ -9,6 +9,9 @@ public enum SketchMethod
     /// <summary>Random features of functions of the angle.</summary>
     Spherical = 2,
 
+    /// <summary>Landmarks from a public data set; positive-definite kernels.</summary>
+    Landmark = 5,
+
     /// <summary>Sign features on a grid; l1 distance.</summary>
     Sign = 6,
 

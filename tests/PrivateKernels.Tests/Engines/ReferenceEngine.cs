@@ -129,6 +129,42 @@ public sealed class ReferenceEngine : IEngine
             for (int n = 0; n < points.Count; n++) sums[q] += function.Evaluate(points.Row(n), queries.Row(q));
     }
 
+    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
+    {
+        var phi = new float[points.Count * map.Count];
+        LandmarkFeatures(map, points, phi);
+        for (int n = 0; n < points.Count; n++)
+        {
+            int[] v = [.. phi.Skip(n * map.Count).Take(map.Count).Select(static a => (int)(a * 1048575f))];
+            NormClamp.Apply(v, 1L << 40);
+            for (int i = 0; i < v.Length; i++) cells[i] += v[i];
+        }
+    }
+
+    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features)
+    {
+        for (int q = 0; q < queries.Count; q++)
+        {
+            var k = new float[map.Count];
+            for (int j = 0; j < k.Length; j++)
+            {
+                float s = 0f;
+                for (int c = 0; c < map.Dimension; c++)
+                {
+                    float t = queries.Row(q)[c] - map.Points[j * map.Dimension + c];
+                    s = map.Function.Geometry == PairGeometry.L1 ? s + Math.Abs(t) : MathF.FusedMultiplyAdd(t, t, s);
+                }
+                k[j] = PlainProfile.Of(map.Function, s);
+            }
+            for (int i = 0, at = 0; i < k.Length; i++)
+            {
+                float a = 0f;
+                for (int j = 0; j <= i; j++) a = MathF.FusedMultiplyAdd(map.Triangle[at++], k[j], a);
+                features[q * k.Length + i] = Math.Clamp(a, -2f, 2f);
+            }
+        }
+    }
+
     public void Dispose()
     {
     }

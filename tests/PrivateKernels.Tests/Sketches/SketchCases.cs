@@ -8,14 +8,24 @@ static class SketchCases
         get
         {
             var data = new TheoryData<string, int>();
-            foreach (PairFunctionEntry entry in Catalog.Functions)
+            foreach (string name in CaseNames)
                 foreach (int d in (int[])[1, 3, 16, 129])
-                    data.Add(entry.Name, d);
+                    data.Add(name, d);
             return data;
         }
     }
 
-    public static TheoryData<string> Names => [.. Catalog.Functions.Select(static e => e.Name)];
+    public static TheoryData<string> Names => [.. CaseNames];
+
+    /// <summary>Every function with the planner's choice, and those that landmarks serve once more with landmarks.</summary>
+    static IEnumerable<string> CaseNames => Catalog.Functions.Select(static e => e.Name).Concat(
+        Catalog.Functions.Where(static e => e.Methods.Contains(SketchMethod.Landmark)).Select(static e => e.Name + ByLandmarks));
+
+    const string ByLandmarks = " by landmarks";
+
+    /// <summary>Public points, other than those whose sums are released.</summary>
+    public static Points PublicPoints(int d, int count = 60) => new(
+        Enumerable.Range(1000, count).SelectMany(i => SamplePoints.Point(i, d)).Select(static x => (float)x).ToArray(), d);
 
     public static Domain Domain(int d) => new(d, -0.5, 0.5, 0.5 * Math.Sqrt(d) + 1e-3);
 
@@ -24,10 +34,13 @@ static class SketchCases
 
     public static ReleaseRequest Request(string name, int d, CostUnit unit = CostUnit.MuSquared)
     {
+        bool byLandmarks = name.EndsWith(ByLandmarks, StringComparison.Ordinal);
+        if (byLandmarks) name = name[..^ByLandmarks.Length];
         PairFunction f = SamplePoints.Function(name, d);
         return new()
         {
             Function = name,
+            Landmarks = byLandmarks ? PublicPoints(d) : null,
             Bandwidth = f.Bandwidth,
             Seed = 7,
             Loss = new PrivacyLoss(1, unit == CostUnit.Epsilon ? 0 : 1e-6),

@@ -104,4 +104,10 @@ sealed class DoublingEngine(IEngine inner) : ForwardingEngine(inner)
         base.AddSpherical(map, points, cells);
         base.AddSpherical(map, points, cells);
     }
+
+    public override void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
+    {
+        base.AddLandmarks(map, points, cells);
+        base.AddLandmarks(map, points, cells);
+    }
 }

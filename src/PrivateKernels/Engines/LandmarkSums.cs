@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+
+namespace PrivateKernels;
+
+/// <summary>
+/// Landmark features of <see cref="LandmarkMap"/>, a panel of records at a time: strips of landmarks against the panel
+/// give kernel values in the very order that strips of the triangle read them in.
+/// </summary>
+static unsafe class LandmarkSums<V, TTile>
+    where V : unmanaged, ILanes<V>
+    where TTile : struct, ITile
+{
+    static int TileSize => TTile.Rows * TTile.Columns;
+
+    /// <summary>Adds the clamped integer features of <paramref name="count"/> records at <paramref name="x"/>.</summary>
+    public static void Add(
+        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, int count, long* cells) =>
+        workers.Run((count + TTile.Columns - 1) / TTile.Columns, (item, scratch) =>
+        {
+            int first = item * TTile.Columns, own = Math.Min(TTile.Columns, count - first);
+            float* phi = Compute(map, panels, x + (nint)first * map.Dimension, own, scratch);
+            Truncate(phi, (nint)map.Count * TTile.Columns);
+            Clamp((int*)phi, map.Count, own);
+            AddCells((int*)phi, map.Count, own, cells);
+        });
+
+    /// <summary>features[n D + i] = phi_i of record n, limited.</summary>
+    public static void Features(
+        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, int count, float* features) =>
+        workers.Run((count + TTile.Columns - 1) / TTile.Columns, (item, scratch) =>
+        {
+            int first = item * TTile.Columns, own = Math.Min(TTile.Columns, count - first);
+            float* phi = Compute(map, panels, x + (nint)first * map.Dimension, own, scratch);
+            Transposition.Copy(phi, TTile.Columns, map.Count, own, features + (nint)first * map.Count, map.Count);
+        });
+
+    /// <summary>
+    /// phi[i Columns + r] of up to Columns records, limited; the columns behind the last record mean nothing.
+    /// </summary>
+    static float* Compute(LandmarkMap map, LandmarkPanels panels, float* x, int count, AlignedFloats scratch)
+    {
+        int d = map.Dimension;
+        nint size = (nint)panels.Strips * TileSize;
+        float* zeros = scratch.Take(TileSize + (nint)d * TTile.Columns + 2 * size);
+        float* panel = zeros + TileSize, kernel = panel + (nint)d * TTile.Columns, phi = kernel + size;
+        new Span<float>(zeros, TileSize).Clear();
+        Panels.Pack(x, count, d, TTile.Columns, panel);
+        for (int strip = 0; strip < panels.Strips; strip++)
+        {
+            float* to = kernel + (nint)strip * TileSize;
+            if (map.Function.Geometry == PairGeometry.L1)
+                TTile.Accumulate<AbsoluteStep>(panels.Landmarks(strip), panel, d, zeros, to);
+            else
+                TTile.Accumulate<SquareStep>(panels.Landmarks(strip), panel, d, zeros, to);
+            map.Function.ApplyProfile(new Span<float>(to, TileSize));
+        }
+        for (int strip = 0; strip < panels.Strips; strip++)
+            TTile.Accumulate<ProductStep>(
+                panels.Triangle(strip), kernel, panels.Depth(strip), zeros, phi + (nint)strip * TileSize);
+        Limit(phi, size);
+        return phi;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Limit(float* values, nint count)
+    {
+        V upper = V.Broadcast(LandmarkMap.Limit), lower = V.Broadcast(-LandmarkMap.Limit);
+        for (nint i = 0; i < count; i += V.Count) V.Store(V.Min(V.Max(V.Load(values + i), lower), upper), values + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Truncate(float* values, nint count)
+    {
+        V scale = V.Broadcast(LandmarkMap.Scale);
+        for (nint i = 0; i < count; i += V.Count) V.Store(V.Truncate(V.Load(values + i) * scale), values + i);
+    }
+
+    /// <summary>Shortens the columns that are too long: few, as features are no longer than 1 but for rounding.</summary>
+    static void Clamp(int* v, int features, int count)
+    {
+        long* norms = stackalloc long[TTile.Columns];
+        for (int r = 0; r < TTile.Columns; r++) norms[r] = 0;
+        AddSquares(v, features, norms);
+        for (int r = 0; r < count; r++)
+        {
+            if (norms[r] <= LandmarkMap.SquaredBound) continue;
+            var column = new int[features];
+            for (int i = 0; i < features; i++) column[i] = v[(nint)i * TTile.Columns + r];
+            NormClamp.Apply(column, LandmarkMap.SquaredBound);
+            for (int i = 0; i < features; i++) v[(nint)i * TTile.Columns + r] = column[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddSquares(int* v, int features, long* norms)
+    {
+        for (int i = 0; i < features; i++, v += TTile.Columns)
+            for (int r = 0; r < TTile.Columns; r++) norms[r] += (long)v[r] * v[r];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddCells(int* v, int features, int count, long* cells)
+    {
+        for (int i = 0; i < features; i++, v += TTile.Columns)
+        {
+            long sum = 0;
+            for (int r = 0; r < count; r++) sum += v[r];
+            Interlocked.Add(ref cells[i], sum);
+        }
+    }
+}

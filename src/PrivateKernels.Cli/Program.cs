@@ -1,1 +1,3 @@
-Console.WriteLine("pk");
+using PrivateKernels.Cli;
+
+return await CommandLine.RunAsync(args, Console.Out, Console.Error);

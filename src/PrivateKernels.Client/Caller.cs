@@ -3,7 +3,9 @@ using Grpc.Core;
 
 namespace PrivateKernels.Client;
 
-/// <summary>Makes calls: deadline, retry of what may be retried, failures as <see cref="PrivateKernelsException"/>.</summary>
+/// <summary>
+/// Makes calls: deadline, retry of what may be retried, failures as <see cref="PrivateKernelsException"/>.
+/// </summary>
 sealed class Caller(ClientOptions options)
 {
     static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
@@ -19,7 +21,8 @@ sealed class Caller(ClientOptions options)
             try
             {
                 DateTime deadline = DateTime.UtcNow + (timeout ?? Options.CallTimeout);
-                using AsyncUnaryCall<TResponse> call = method(request, new(deadline: deadline, cancellationToken: cancellation));
+                using AsyncUnaryCall<TResponse> call =
+                    method(request, new(deadline: deadline, cancellationToken: cancellation));
                 return await call.ResponseAsync;
             }
             catch (RpcException e)

@@ -21,20 +21,23 @@ public sealed class DatasetHandle
 
     /// <summary>Public bounds, classes, and what the caller may see of its size.</summary>
     public async Task<V1.Dataset> GetAsync(CancellationToken cancellation = default) =>
-        (await _client.Caller.CallAsync(_client.Datasets.GetDatasetAsync, new V1.GetDatasetRequest { Name = Name }, cancellation)).Dataset;
+        (await _client.Caller.CallAsync(
+            _client.Datasets.GetDatasetAsync, new V1.GetDatasetRequest { Name = Name }, cancellation)).Dataset;
 
     /// <summary>Destroys the rows; name and spend remain.</summary>
     /// <param name="force">Also delete its releases; without it a dataset with releases is refused.</param>
     /// <param name="cancellation">Gives up.</param>
     public async Task<V1.Dataset> DeleteAsync(bool force = false, CancellationToken cancellation = default)
     {
-        var request = new V1.DeleteDatasetRequest { Name = Name, Force = force, RequestId = PrivateKernelsClient.NewId() };
+        var request =
+            new V1.DeleteDatasetRequest { Name = Name, Force = force, RequestId = PrivateKernelsClient.NewId() };
         return (await _client.Caller.CallAsync(_client.Datasets.DeleteDatasetAsync, request, cancellation)).Dataset;
     }
 
     /// <summary>Adds rows; all of them count, or none. Resumable: see <see cref="IngestOptions.UploadId"/>.</summary>
     /// <returns>Rows added.</returns>
-    /// <exception cref="PrivateKernelsException">A row was refused; metadata name row and column, counted over all rows.</exception>
+    /// <exception cref="PrivateKernelsException">A row was refused; metadata name row and column, counted over all
+    /// rows.</exception>
     /// <exception cref="RowFormatException">A row could not be read.</exception>
     public async Task<long> IngestAsync(
         IRowReader rows, IngestOptions? options = null, CancellationToken cancellation = default)
@@ -50,7 +53,8 @@ public sealed class DatasetHandle
     /// <param name="options">Progress and the like.</param>
     /// <param name="cancellation">Gives up.</param>
     public async Task<long> IngestAsync(
-        ReadOnlyMemory<float> values, int dimension, ReadOnlyMemory<uint> labels = default, IngestOptions? options = null,
+        ReadOnlyMemory<float> values, int dimension, ReadOnlyMemory<uint> labels = default,
+        IngestOptions? options = null,
         CancellationToken cancellation = default)
     {
         await using var rows = new ArrayRows(values, dimension, labels);
@@ -58,7 +62,8 @@ public sealed class DatasetHandle
     }
 
     /// <summary>
-    /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label" if
+    /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label"
+    /// if
     /// the dataset has classes.
     /// </summary>
     public async Task<long> IngestFileAsync(

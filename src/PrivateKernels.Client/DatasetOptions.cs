@@ -6,7 +6,9 @@ public sealed record DatasetOptions
     /// <summary>Dimension and public bounds.</summary>
     public required Domain Domain { get; init; }
 
-    /// <summary>Limit of the account; null for a public dataset, or to join the account of <see cref="Population"/>.</summary>
+    /// <summary>
+    /// Limit of the account; null for a public dataset, or to join the account of <see cref="Population"/>.
+    /// </summary>
     public PrivacyLoss? Budget { get; init; }
 
     /// <summary>Whether rows are public: query points and test sets, without an account.</summary>
@@ -14,7 +16,9 @@ public sealed record DatasetOptions
 
     public Adjacency Adjacency { get; init; } = Adjacency.AddOrRemoveOne;
 
-    /// <summary>Most records that one person (unit) may own here; multiplies the sensitivity. Declared, not verified.</summary>
+    /// <summary>
+    /// Most records that one person (unit) may own here; multiplies the sensitivity. Declared, not verified.
+    /// </summary>
     public int MaxRecordsPerUnit { get; init; } = 1;
 
     /// <summary>Public bound on the number of records; 0 = the server's limit.</summary>
@@ -26,7 +30,9 @@ public sealed record DatasetOptions
     /// <summary>Names of the classes that labels index; empty for data without labels.</summary>
     public IReadOnlyList<string> Classes { get; init; } = [];
 
-    /// <summary>Account key: datasets about the same people must name the same one. Empty = the dataset's own id.</summary>
+    /// <summary>
+    /// Account key: datasets about the same people must name the same one. Empty = the dataset's own id.
+    /// </summary>
     public string Population { get; init; } = "";
 
     public string DisplayName { get; init; } = "";

@@ -24,7 +24,8 @@ public sealed class OfflineRelease : IDisposable
     public static OfflineRelease Open(string path, int threads = 0) => Read(File.ReadAllBytes(path), threads);
 
     /// <summary>Reads and checks the bytes of a file.</summary>
-    public static OfflineRelease Read(ReadOnlyMemory<byte> file, int threads = 0) => new(ReleaseFile.Read(file), threads);
+    public static OfflineRelease Read(ReadOnlyMemory<byte> file, int threads = 0) =>
+        new(ReleaseFile.Read(file), threads);
 
     /// <summary>Sums over all records.</summary>
     public Answers Query(Points points) => Gathering.Join(Slices(points, slice => Release.Estimate(slice, _engine)));

@@ -54,7 +54,8 @@ public sealed class PrivateKernelsClient : IDisposable
 
     /// <summary>Creates a dataset and opens, or joins, its account.</summary>
     /// <exception cref="PrivateKernelsException">DATASET_EXISTS, ACCOUNT_MISMATCH, INVALID_FIELD, ...</exception>
-    public async Task<DatasetHandle> CreateDatasetAsync(string id, DatasetOptions options, CancellationToken cancellation = default)
+    public async Task<DatasetHandle> CreateDatasetAsync(
+        string id, DatasetOptions options, CancellationToken cancellation = default)
     {
         var request = new V1.CreateDatasetRequest
         {
@@ -68,7 +69,8 @@ public sealed class PrivateKernelsClient : IDisposable
     }
 
     /// <summary>All datasets in name order.</summary>
-    public IAsyncEnumerable<V1.Dataset> ListDatasetsAsync(bool showDeleted = false, CancellationToken cancellation = default) =>
+    public IAsyncEnumerable<V1.Dataset> ListDatasetsAsync(
+        bool showDeleted = false, CancellationToken cancellation = default) =>
         Pages(async token =>
         {
             var request = new V1.ListDatasetsRequest { PageToken = token, PageSize = 1000, ShowDeleted = showDeleted };
@@ -77,11 +79,13 @@ public sealed class PrivateKernelsClient : IDisposable
         });
 
     /// <summary>The pair functions of this server.</summary>
-    public IAsyncEnumerable<V1.PairFunctionDescription> ListPairFunctionsAsync(CancellationToken cancellation = default) =>
+    public IAsyncEnumerable<V1.PairFunctionDescription> ListPairFunctionsAsync(
+        CancellationToken cancellation = default) =>
         Pages(async token =>
         {
             var request = new V1.ListPairFunctionsRequest { PageToken = token };
-            V1.ListPairFunctionsResponse page = await Caller.CallAsync(Queries.ListPairFunctionsAsync, request, cancellation);
+            V1.ListPairFunctionsResponse page =
+                await Caller.CallAsync(Queries.ListPairFunctionsAsync, request, cancellation);
             return (page.Functions, page.NextPageToken);
         });
 
@@ -93,7 +97,8 @@ public sealed class PrivateKernelsClient : IDisposable
         {
             // A failure is not kept: the next call asks again.
             if (_server is null or { IsFaulted: true } or { IsCanceled: true })
-                _server = Caller.CallAsync(Queries.GetServerInfoAsync, new V1.GetServerInfoRequest(), CancellationToken.None);
+                _server =
+                    Caller.CallAsync(Queries.GetServerInfoAsync, new V1.GetServerInfoRequest(), CancellationToken.None);
             server = _server;
         }
         return await server.WaitAsync(cancellation);
@@ -101,7 +106,8 @@ public sealed class PrivateKernelsClient : IDisposable
 
     public void Dispose() => _channel.Dispose();
 
-    internal async Task<V1.ServerLimits> LimitsAsync(CancellationToken cancellation) => (await GetServerAsync(cancellation)).Limits;
+    internal async Task<V1.ServerLimits> LimitsAsync(CancellationToken cancellation) =>
+        (await GetServerAsync(cancellation)).Limits;
 
     internal static string NewId() => Guid.NewGuid().ToString("D");
 

@@ -3,13 +3,16 @@ using Grpc.Core;
 
 namespace PrivateKernels.Client;
 
-/// <summary>The server refused a call, or could not be reached. After any failed call everything is as before it.</summary>
+/// <summary>
+/// The server refused a call, or could not be reached. After any failed call everything is as before it.
+/// </summary>
 public sealed class PrivateKernelsException : Exception
 {
     const string BadFrameReason = "CHECKSUM_MISMATCH";
 
     internal PrivateKernelsException(
-        string reason, StatusCode code, string message, IReadOnlyDictionary<string, string> metadata, Exception? inner = null)
+        string reason, StatusCode code, string message, IReadOnlyDictionary<string, string> metadata,
+        Exception? inner = null)
         : base(message, inner) => (Reason, Code, Metadata) = (reason, code, metadata);
 
     /// <summary>What happened, such as "BUDGET_EXHAUSTED"; "UNREACHABLE" if no server answered.</summary>
@@ -31,12 +34,14 @@ public sealed class PrivateKernelsException : Exception
     {
         Google.Rpc.Status? status = e.GetRpcStatus();
         if (status?.GetDetail<ErrorInfo>() is { } details)
-            return new(details.Reason, e.StatusCode, e.Status.Detail, new Dictionary<string, string>(details.Metadata), e)
+            return new(
+                details.Reason, e.StatusCode, e.Status.Detail, new Dictionary<string, string>(details.Metadata), e)
             {
                 RetryDelay = status.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan(),
             };
         return e.StatusCode == StatusCode.Unavailable
-            ? new("UNREACHABLE", e.StatusCode, "no server answers there; start one with 'pk serve', or name another with --server.", Nothing, e)
+            ? new("UNREACHABLE", e.StatusCode,
+                "no server answers there; start one with 'pk serve', or name another with --server.", Nothing, e)
             : new(ReasonOf(e.StatusCode), e.StatusCode, e.Status.Detail, Nothing, e);
     }
 
@@ -49,12 +54,15 @@ public sealed class PrivateKernelsException : Exception
             details is null ? Nothing : new Dictionary<string, string>(details.Metadata));
     }
 
-    /// <summary>The same with rows counted from the beginning of what is sent, not of the batch that was refused.</summary>
+    /// <summary>
+    /// The same with rows counted from the beginning of what is sent, not of the batch that was refused.
+    /// </summary>
     internal PrivateKernelsException WithRowsAfter(long rowsBefore)
     {
         if (!Metadata.TryGetValue("row", out string? text) || !long.TryParse(text, out long row)) return this;
         var metadata = new Dictionary<string, string>(Metadata) { ["row"] = $"{row + rowsBefore}" };
-        return new(Reason, Code, Message.Replace($"row {row}", $"row {row + rowsBefore}", StringComparison.Ordinal), metadata, this);
+        return new(Reason, Code, Message.Replace($"row {row}", $"row {row + rowsBefore}", StringComparison.Ordinal),
+            metadata, this);
     }
 
     static IReadOnlyDictionary<string, string> Nothing => new Dictionary<string, string>();

@@ -6,7 +6,9 @@ namespace PrivateKernels.Client;
 /// <summary>One release on a server.</summary>
 public sealed class ReleaseHandle
 {
-    /// <summary>Every response stays below this, so as many points go into a message as their answers have room.</summary>
+    /// <summary>
+    /// Every response stays below this, so as many points go into a message as their answers have room.
+    /// </summary>
     const int ResponseBytes = 3 << 20;
 
     readonly PrivateKernelsClient _client;
@@ -25,7 +27,8 @@ public sealed class ReleaseHandle
 
     /// <summary>Recipe, cost, predicted accuracy and state.</summary>
     public async Task<V1.Release> GetAsync(CancellationToken cancellation = default) =>
-        (await _client.Caller.CallAsync(_client.Releases.GetReleaseAsync, new V1.GetReleaseRequest { Name = Name }, cancellation)).Release;
+        (await _client.Caller.CallAsync(
+            _client.Releases.GetReleaseAsync, new V1.GetReleaseRequest { Name = Name }, cancellation)).Release;
 
     /// <summary>Deletes the file; nothing is refunded.</summary>
     public async Task<V1.Release> DeleteAsync(CancellationToken cancellation = default)
@@ -40,13 +43,15 @@ public sealed class ReleaseHandle
     /// <param name="progress">Hears the part that is answered, 0 to 1.</param>
     /// <param name="cancellation">Gives up.</param>
     public async Task<Answers> QueryAsync(
-        Points points, string? className = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
+        Points points, string? className = null, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         return Gathering.Join(await AskAsync(points, 4 * sizeof(double), progress, AnswerAsync, cancellation));
 
         async Task<Answers> AnswerAsync(Points part, CancellationToken stop)
         {
-            var request = new V1.QueryRequest { Release = Name, Points = ClientWire.ToWire(part), ClassName = className ?? "" };
+            var request =
+                new V1.QueryRequest { Release = Name, Points = ClientWire.ToWire(part), ClassName = className ?? "" };
             return ClientWire.FromWire((await CallAsync(_client.Queries.QueryAsync, request, stop)).Answers);
         }
     }
@@ -56,12 +61,14 @@ public sealed class ReleaseHandle
         Points points, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         int classes = Math.Max(1, (await GetAsync(cancellation)).Classes.Count);
-        return Gathering.Join(await AskAsync(points, 4 * sizeof(double) * classes, progress, AnswerAsync, cancellation));
+        return Gathering.Join(
+            await AskAsync(points, 4 * sizeof(double) * classes, progress, AnswerAsync, cancellation));
 
         async Task<IReadOnlyList<ClassAnswers>> AnswerAsync(Points part, CancellationToken stop)
         {
             var request = new V1.QueryRequest { Release = Name, Points = ClientWire.ToWire(part), AllClasses = true };
-            return [.. (await CallAsync(_client.Queries.QueryAsync, request, stop)).ClassAnswers.Select(ClientWire.FromWire)];
+            V1.QueryResponse response = await CallAsync(_client.Queries.QueryAsync, request, stop);
+            return [.. response.ClassAnswers.Select(ClientWire.FromWire)];
         }
     }
 
@@ -76,7 +83,8 @@ public sealed class ReleaseHandle
         CancellationToken cancellation = default)
     {
         int classes = includeScores ? (await GetAsync(cancellation)).Classes.Count : 0;
-        return Gathering.Join(await AskAsync(points, (3 + classes) * sizeof(double), progress, AnswerAsync, cancellation));
+        return Gathering.Join(
+            await AskAsync(points, (3 + classes) * sizeof(double), progress, AnswerAsync, cancellation));
 
         async Task<Classification> AnswerAsync(Points part, CancellationToken stop)
         {
@@ -94,8 +102,10 @@ public sealed class ReleaseHandle
     /// <summary>Downloads the file, resuming where a broken stream stopped, and checks it.</summary>
     /// <param name="progress">Hears the part that has arrived, 0 to 1.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <exception cref="PrivateKernelsException">Reason FILE_CORRUPT: the bytes do not have the announced SHA-256.</exception>
-    public async Task<byte[]> DownloadAsync(IProgress<double>? progress = null, CancellationToken cancellation = default)
+    /// <exception cref="PrivateKernelsException">Reason FILE_CORRUPT: the bytes do not have the announced
+    /// SHA-256.</exception>
+    public async Task<byte[]> DownloadAsync(
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         var file = new Download();
         for (int attempt = 1; !file.IsComplete; attempt++)
@@ -123,7 +133,8 @@ public sealed class ReleaseHandle
     }
 
     /// <summary>Downloads the file to a path; the path holds the whole file or what it held before.</summary>
-    public async Task DownloadAsync(string path, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    public async Task DownloadAsync(
+        string path, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         byte[] bytes = await DownloadAsync(progress, cancellation);
         string part = path + ".part";
@@ -150,7 +161,8 @@ public sealed class ReleaseHandle
     }
 
     Task<TResponse> CallAsync<TRequest, TResponse>(
-        Func<TRequest, CallOptions, AsyncUnaryCall<TResponse>> method, TRequest request, CancellationToken cancellation) =>
+        Func<TRequest, CallOptions, AsyncUnaryCall<TResponse>> method, TRequest request,
+        CancellationToken cancellation) =>
         _client.Caller.CallAsync(method, request, cancellation, _client.Caller.Options.QueryTimeout);
 
     /// <summary>A file on its way.</summary>
@@ -168,7 +180,8 @@ public sealed class ReleaseHandle
         public void Take(V1.DownloadReleaseResponse part)
         {
             _bytes ??= new byte[part.TotalBytes];
-            bool fits = part.Offset == Received && part.TotalBytes == _bytes.Length && part.Data.Length <= _bytes.Length - Received;
+            bool fits = part.Offset == Received && part.TotalBytes == _bytes.Length
+                && part.Data.Length <= _bytes.Length - Received;
             // A part that was damaged on its way is asked for again.
             if (!fits || Crc32C.Of(part.Data.Span) != part.Crc32C)
                 throw new RpcException(new(StatusCode.Unavailable, "a part of the file arrived damaged"));
@@ -179,7 +192,8 @@ public sealed class ReleaseHandle
         public byte[] Checked() => SHA256.HashData(_bytes!).AsSpan().SequenceEqual(_sha256)
             ? _bytes!
             : throw new PrivateKernelsException(
-                "FILE_CORRUPT", StatusCode.DataLoss, "the downloaded file does not have the SHA-256 that was announced.",
+                "FILE_CORRUPT", StatusCode.DataLoss,
+                "the downloaded file does not have the SHA-256 that was announced.",
                 new Dictionary<string, string>());
     }
 }

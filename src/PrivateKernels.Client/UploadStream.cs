@@ -7,7 +7,8 @@ namespace PrivateKernels.Client;
 public sealed record IngestOptions
 {
     /// <summary>
-    /// Names the upload. Sent again with the same rows from the beginning, it goes on where it stopped; rows never count
+    /// Names the upload. Sent again with the same rows from the beginning, it goes on where it stopped; rows never
+    /// count
     /// twice.
     /// </summary>
     public Guid UploadId { get; init; } = Guid.NewGuid();
@@ -25,7 +26,8 @@ public readonly record struct IngestProgress(double Fraction, long Rows);
 /// Sends rows as batches of a fixed number of rows, so that the same rows make the same batches whenever they are sent.
 /// Batches are kept until the server says that they are durable; a broken stream is taken up where the server stands.
 /// </summary>
-sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReader rows, IngestOptions options) : IDisposable
+sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReader rows, IngestOptions options)
+    : IDisposable
 {
     /// <summary>Bytes of frame and sequence around a batch, generously.</summary>
     const int FrameBytes = 256;
@@ -110,7 +112,8 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
         while (await MakeAsync(cancellation) is { } batch)
         {
             await write;
-            while (batch.Sequence - Volatile.Read(ref _acknowledged) > started.MaxUnacknowledged) await _room.WaitAsync(cancellation);
+            while (batch.Sequence - Volatile.Read(ref _acknowledged) > started.MaxUnacknowledged)
+                await _room.WaitAsync(cancellation);
             write = WriteAsync(call, new() { Batch = batch }, cancellation);
             options.Progress?.Report(new(rows.Fraction, _rowsMade));
         }
@@ -145,7 +148,8 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
     void Acknowledge(ulong sequence)
     {
         lock (_unacknowledged)
-            while (_unacknowledged.TryPeek(out V1.IngestBatch? first) && first.Sequence <= sequence) _unacknowledged.Dequeue();
+            while (_unacknowledged.TryPeek(out V1.IngestBatch? first) && first.Sequence <= sequence)
+                _unacknowledged.Dequeue();
         Volatile.Write(ref _acknowledged, sequence);
         _room.Release();
     }

@@ -108,7 +108,8 @@ public sealed class ClientFileTests : IDisposable
     [InlineData("a,b\n1,2\n3,\n", 1, 1, "is no number")]
     [InlineData("a,b\n1,2\n3,4,5\n", 1, null, "has 3 fields; the first line has 2")]
     [InlineData("a,label\n1,dog\n2,cow\n", 1, 1, "the label is not a class of the dataset")]
-    public async Task A_bad_csv_row_is_named_by_row_and_column_but_not_by_value(string text, int row, int? column, string rule)
+    public async Task A_bad_csv_row_is_named_by_row_and_column_but_not_by_value(
+        string text, int row, int? column, string rule)
     {
         File.WriteAllText(At("x.csv"), text);
         RowFormatException error = await Assert.ThrowsAsync<RowFormatException>(
@@ -130,7 +131,8 @@ public sealed class ClientFileTests : IDisposable
     [Fact]
     public async Task Parquet_columns_are_coordinates_over_all_row_groups_and_labels_may_be_text()
     {
-        var schema = new ParquetSchema(new DataField<float>("a"), new DataField<double?>("b"), new DataField<string>("label"));
+        var schema =
+            new ParquetSchema(new DataField<float>("a"), new DataField<double?>("b"), new DataField<string>("label"));
         await WriteParquet("x.parquet", schema, static async group =>
         {
             await group.WriteAsync<float>(group.Field(0), new float[] { 1, 3 });
@@ -144,11 +146,14 @@ public sealed class ClientFileTests : IDisposable
     [Fact]
     public async Task A_parquet_list_column_gives_the_dimension_and_a_list_of_other_length_is_refused()
     {
-        var schema = new ParquetSchema(new ListField("v", new DataField<float>("element")), new DataField<int>("label"));
+        var schema =
+            new ParquetSchema(new ListField("v", new DataField<float>("element")), new DataField<int>("label"));
         Func<ParquetGroup, Task> write(int[] repetition) => async group =>
         {
             await group.WriteListAsync<float>(group.Field(0), new float[] { 1, 2, 3, 4, 5, 6 }, repetition);
-            await group.WriteAsync<int>(group.Field(1), repetition.Count(static r => r == 0) is 2 ? new[] { 2, 0 } : new[] { 1 });
+            await group.WriteAsync<int>(group.Field(1), repetition.Count(static r => r == 0) is 2
+                ? new[] { 2, 0 }
+                : new[] { 1 });
         };
         await WriteParquet("x.parquet", schema, write([0, 1, 1, 0, 1, 1]), groups: 1);
         AssertRows(3, [1f, 2f, 3f, 4f, 5f, 6f], await ReadAll(await Open(At("x.parquet"))));
@@ -309,7 +314,8 @@ public sealed class ClientFileTests : IDisposable
             Assert.True(reader.HasLabels);
             var labels = new List<uint>();
             RowBlock memory = RowBlock.For(reader, 2);
-            for (int rows; (rows = await reader.ReadAsync(memory, Now)) > 0;) labels.AddRange(memory.Labels.Span[..rows]);
+            for (int rows; (rows = await reader.ReadAsync(memory, Now)) > 0;)
+                labels.AddRange(memory.Labels.Span[..rows]);
             return [.. labels];
         }
     }

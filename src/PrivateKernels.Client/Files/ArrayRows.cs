@@ -15,9 +15,11 @@ public sealed class ArrayRows : IRowReader
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
         if (values.Length % dimension != 0)
-            throw new InvalidFieldException("values", values.Length, $"its length must be a multiple of the dimension {dimension}");
+            throw new InvalidFieldException("values", values.Length,
+                $"its length must be a multiple of the dimension {dimension}");
         if (!labels.IsEmpty && labels.Length != values.Length / dimension)
-            throw new InvalidFieldException("labels", labels.Length, $"there must be none or {values.Length / dimension}, one per row");
+            throw new InvalidFieldException("labels", labels.Length,
+                $"there must be none or {values.Length / dimension}, one per row");
         (_values, _labels, Dimension, _rows) = (values, labels, dimension, values.Length / dimension);
     }
 

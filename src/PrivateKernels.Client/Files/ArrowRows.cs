@@ -8,7 +8,8 @@ using Apache.Arrow.Types;
 namespace PrivateKernels.Client;
 
 /// <summary>
-/// Rows of an Arrow IPC file or stream (.arrow, Feather 2): one numeric column per coordinate, or one list column with the
+/// Rows of an Arrow IPC file or stream (.arrow, Feather 2): one numeric column per coordinate, or one list column with
+/// the
 /// same number of values in each row. Holds one record batch at a time.
 /// </summary>
 sealed class ArrowRows : IRowReader
@@ -170,7 +171,8 @@ sealed class ArrowRows : IRowReader
             UInt64Array a => Narrow(a.Values, first, target, stride, count),
             _ => false,
         };
-        if (!known) throw _source.Error($"column '{_schema.GetFieldByIndex(column).Name}' does not hold numbers", null, column);
+        if (!known)
+            throw _source.Error($"column '{_schema.GetFieldByIndex(column).Name}' does not hold numbers", null, column);
     }
 
     static IArrowArray ListAt(IArrowArray array, int index) => array switch

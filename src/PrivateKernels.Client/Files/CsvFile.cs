@@ -9,7 +9,7 @@ public static class CsvFile
     /// <summary>Writes one line per row.</summary>
     /// <param name="path">File to make or replace.</param>
     /// <param name="header">Names of the columns.</param>
-    /// <param name="rows">Rows, each with one field per column; numbers are written in invariant round-trip notation.</param>
+    /// <param name="rows">Rows, one field per column; numbers in invariant round-trip notation.</param>
     public static void Write(string path, IReadOnlyList<string> header, IEnumerable<IReadOnlyList<object>> rows)
     {
         using CsvWriter csv = CsvWriter.ToFile(path);

@@ -3,7 +3,9 @@ using CsvHelper;
 
 namespace PrivateKernels.Client;
 
-/// <summary>Rows of a .csv file: numbers in invariant notation, separated by comma, semicolon or tab, with or without header.</summary>
+/// <summary>
+/// Rows of a .csv file: numbers in invariant notation, separated by comma, semicolon or tab, with or without header.
+/// </summary>
 sealed class CsvRows : IRowReader
 {
     const int LargestRecordBytes = 1 << 24;

@@ -3,7 +3,9 @@ namespace PrivateKernels.Client;
 /// <summary>One pass over rows of vectors, in bounded memory: a file, or arrays.</summary>
 public interface IRowReader : IAsyncDisposable
 {
-    /// <summary>Coordinates per row, known before the first row is read; 0 for a file opened for its labels alone.</summary>
+    /// <summary>
+    /// Coordinates per row, known before the first row is read; 0 for a file opened for its labels alone.
+    /// </summary>
     int Dimension { get; }
 
     /// <summary>Whether every row carries a class index.</summary>
@@ -12,7 +14,9 @@ public interface IRowReader : IAsyncDisposable
     /// <summary>About how much has been read, 0 to 1; for progress bars.</summary>
     double Fraction { get; }
 
-    /// <summary>Fills the block from its beginning with the next rows, in order; returns how many, 0 at the end.</summary>
+    /// <summary>
+    /// Fills the block from its beginning with the next rows, in order; returns how many, 0 at the end.
+    /// </summary>
     /// <exception cref="RowFormatException">A row cannot be read; it is named.</exception>
     ValueTask<int> ReadAsync(RowBlock block, CancellationToken cancellation = default);
 }

@@ -22,7 +22,8 @@ static class IdxFile
             0x0e => (ElementKind.Float64, 1f),
             _ => throw source.Error("is no IDX file: unknown type of numbers"),
         };
-        if (head[0] != 0 || head[1] != 0 || head[3] is < 1 or > 8) throw source.Error("is no IDX file: 1 to 8 axes can be read");
+        if (head[0] != 0 || head[1] != 0 || head[3] is < 1 or > 8)
+            throw source.Error("is no IDX file: 1 to 8 axes can be read");
         Span<byte> axes = stackalloc byte[4 * head[3]];
         source.ReadHeader(axes);
         long columns = 1;

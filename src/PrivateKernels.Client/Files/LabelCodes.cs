@@ -3,7 +3,8 @@ using System.Globalization;
 namespace PrivateKernels.Client;
 
 /// <summary>
-/// Turns labels as files hold them into class indices. A text is the name of a class. A number is a name too if any class
+/// Turns labels as files hold them into class indices. A text is the name of a class. A number is a name too if any
+/// class
 /// is named by a number, and otherwise the index of a class, from 0.
 /// </summary>
 public sealed class LabelCodes

@@ -19,8 +19,10 @@ sealed class LabelledRows(IRowReader rows, IRowReader labels, string labelsPath)
         for (int more = 1; read < wanted && more > 0; read += more)
             more = await labels.ReadAsync(new(default, block.Labels[read..], wanted - read), cancellation);
         if (read != count)
-            throw new RowFormatException(
-                labelsPath, _row + Math.Min(read, count), null, read < count ? "there are more rows than labels" : "there are more labels than rows");
+        {
+            string rule = read < count ? "there are more rows than labels" : "there are more labels than rows";
+            throw new RowFormatException(labelsPath, _row + Math.Min(read, count), null, rule);
+        }
         _row += count;
         return count;
     }

@@ -50,7 +50,9 @@ public static partial class NpyFile
         source.ReadHeader(head);
         Span<byte> size = stackalloc byte[head[6] == 1 ? 2 : 4];
         source.ReadHeader(size);
-        uint length = size.Length == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(size) : BinaryPrimitives.ReadUInt32LittleEndian(size);
+        uint length = size.Length == 2
+            ? BinaryPrimitives.ReadUInt16LittleEndian(size)
+            : BinaryPrimitives.ReadUInt32LittleEndian(size);
         if (!head.StartsWith(Magic) || head[6] is < 1 or > 3 || length > LargestHeader)
             throw source.Error("is no .npy file of version 1 to 3");
         var bytes = new byte[length];
@@ -87,7 +89,8 @@ public static partial class NpyFile
     static long[] Shape(RowSource source, string literal)
     {
         Match shape = ShapeTuple.Match(literal);
-        string[] axes = shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] axes =
+            shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var numbers = new long[axes.Length];
         for (int axis = 0; axis < axes.Length; axis++)
             if (!long.TryParse(axes[axis], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[axis]))

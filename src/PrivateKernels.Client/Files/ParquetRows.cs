@@ -6,7 +6,8 @@ using Parquet.Schema;
 namespace PrivateKernels.Client;
 
 /// <summary>
-/// Rows of a .parquet file: one numeric column per coordinate, or one list column with the same number of values in each
+/// Rows of a .parquet file: one numeric column per coordinate, or one list column with the same number of values in
+/// each
 /// row. Holds one row group at a time: its columns lie one after the other in the file.
 /// </summary>
 sealed class ParquetRows : IRowReader
@@ -121,7 +122,8 @@ sealed class ParquetRows : IRowReader
             var texts = new string?[_held];
             await group.ReadAsync(field, texts.AsMemory()!, null, cancellation);
             for (int row = 0; row < _held; row++)
-                if (!_codes!.TryFind(texts[row], out _labels[row])) throw _source.UnknownLabel(_row + row, _columns.Label);
+                if (!_codes!.TryFind(texts[row], out _labels[row]))
+                    throw _source.UnknownLabel(_row + row, _columns.Label);
             return;
         }
         using RawColumnData raw = await ReadAsync(group, _columns.Label, cancellation);
@@ -140,7 +142,8 @@ sealed class ParquetRows : IRowReader
         {
             return await group.ReadRawColumnDataBaseAsync(leaf, cancellation);
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or NotSupportedException or FormatException)
+        catch (Exception e) when (
+            e is IOException or InvalidOperationException or NotSupportedException or FormatException)
         {
             throw _source.Error($"column '{leaf.Name}' cannot be read", null, column, e);
         }
@@ -227,5 +230,6 @@ sealed class ParquetRows : IRowReader
         return true;
     }
 
-    RowFormatException NotNumeric(int column) => _source.Error($"column '{_fields[column].Name}' does not hold numbers", null, column);
+    RowFormatException NotNumeric(int column) =>
+        _source.Error($"column '{_fields[column].Name}' does not hold numbers", null, column);
 }

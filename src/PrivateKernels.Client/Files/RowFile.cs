@@ -1,27 +1,36 @@
+using System.Buffers;
+
 namespace PrivateKernels.Client;
 
 /// <summary>
-/// Opens files of vectors by what is in them: .npy, .idx, .csv (each also gzip-packed), .parquet, .arrow (file or stream).
+/// Opens files of vectors by what is in them: .npy, .idx, .csv (each also gzip-packed), .parquet, .arrow (file or
+/// stream).
 /// </summary>
 public static class RowFile
 {
+    const int BlockValues = 1 << 20;
+
     /// <summary>Opens a file of vectors.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="labels">Classes, if the labels in a column named "label" are wanted; that column is skipped otherwise.</param>
+    /// <param name="labels">Classes, if labels in a column named "label" are wanted; it is skipped otherwise.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="RowFormatException">The file is of no known kind, or its header is broken.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
-    public static Task<IRowReader> OpenAsync(string path, LabelCodes? labels = null, CancellationToken cancellation = default) =>
+    public static Task<IRowReader> OpenAsync(
+        string path, LabelCodes? labels = null, CancellationToken cancellation = default) =>
         OpenAsync(path, RowRole.Vectors, labels, cancellation);
 
-    /// <summary>Opens a file of vectors and a second one, of the same or another kind, with the label of each row.</summary>
+    /// <summary>
+    /// Opens a file of vectors and a second one, of the same or another kind, with the label of each row.
+    /// </summary>
     public static async Task<IRowReader> OpenAsync(
         string path, string labelsPath, LabelCodes labels, CancellationToken cancellation = default)
     {
         IRowReader rows = await OpenAsync(path, RowRole.Vectors, null, cancellation);
         try
         {
-            return new LabelledRows(rows, await OpenAsync(labelsPath, RowRole.Labels, labels, cancellation), labelsPath);
+            return new LabelledRows(rows, await OpenAsync(labelsPath, RowRole.Labels, labels, cancellation),
+                labelsPath);
         }
         catch
         {
@@ -30,8 +39,24 @@ public static class RowFile
         }
     }
 
+    /// <summary>Reads a whole file of vectors into memory.</summary>
+    public static async Task<Points> ReadAllAsync(string path, CancellationToken cancellation = default)
+    {
+        await using IRowReader reader = await OpenAsync(path, RowRole.Vectors, null, cancellation);
+        var values = new ArrayBufferWriter<float>();
+        int rows = Math.Max(1, BlockValues / reader.Dimension);
+        for (int read = rows; read > 0;)
+        {
+            Memory<float> memory = values.GetMemory(rows * reader.Dimension);
+            read = await reader.ReadAsync(new(memory, default, rows), cancellation);
+            values.Advance(read * reader.Dimension);
+        }
+        return new(values.WrittenMemory, reader.Dimension);
+    }
+
     /// <summary>Reads the labels of a file of labels: one column, or the column named "label".</summary>
-    public static async Task<uint[]> ReadLabelsAsync(string path, LabelCodes labels, CancellationToken cancellation = default)
+    public static async Task<uint[]> ReadLabelsAsync(
+        string path, LabelCodes labels, CancellationToken cancellation = default)
     {
         await using IRowReader reader = await OpenAsync(path, RowRole.Labels, labels, cancellation);
         var all = new List<uint>();
@@ -41,7 +66,8 @@ public static class RowFile
         return [.. all];
     }
 
-    static async Task<IRowReader> OpenAsync(string path, RowRole role, LabelCodes? labels, CancellationToken cancellation)
+    static async Task<IRowReader> OpenAsync(
+        string path, RowRole role, LabelCodes? labels, CancellationToken cancellation)
     {
         RowSource source = RowSource.Open(path);
         try
@@ -50,15 +76,18 @@ public static class RowFile
             LabelCodes? binaryLabels = role == RowRole.Labels ? labels : null;
             return start switch
             {
-                [0x93, (byte)'N', (byte)'U', (byte)'M', ..] => new BinaryRows(source, NpyFile.ReadHeader(source), binaryLabels),
+                [0x93, (byte)'N', (byte)'U', (byte)'M', ..] =>
+                    new BinaryRows(source, NpyFile.ReadHeader(source), binaryLabels),
                 [0, 0, >= 8 and <= 14, > 0, ..] => new BinaryRows(source, IdxFile.ReadHeader(source), binaryLabels),
                 [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] =>
                     await ParquetRows.OpenAsync(Seekable(source), role, labels, cancellation),
                 [(byte)'A', (byte)'R', (byte)'R', (byte)'O', ..] =>
                     await ArrowRows.OpenAsync(Seekable(source), isFile: true, role, labels, cancellation),
-                [0xff, 0xff, 0xff, 0xff, ..] => await ArrowRows.OpenAsync(source, isFile: false, role, labels, cancellation),
+                [0xff, 0xff, 0xff, 0xff, ..] =>
+                    await ArrowRows.OpenAsync(source, isFile: false, role, labels, cancellation),
                 _ when IsText(start) => await CsvRows.OpenAsync(source, role, labels, cancellation),
-                _ => throw source.Error("is of no known kind: .npy, .csv, .parquet, .arrow, .idx (.npy, .csv, .idx also as .gz)"),
+                _ => throw source.Error(
+                    "is of no known kind: .npy, .csv, .parquet, .arrow, .idx (.npy, .csv, .idx also as .gz)"),
             };
         }
         catch (Exception e)

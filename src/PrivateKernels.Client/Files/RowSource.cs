@@ -32,7 +32,8 @@ sealed class RowSource : IAsyncDisposable
     public RowFormatException Error(string rule, long? row = null, int? column = null, Exception? inner = null) =>
         new(Path, row, column, rule, inner);
 
-    public RowFormatException UnknownLabel(long row, int column) => Error("the label is not a class of the dataset", row, column);
+    public RowFormatException UnknownLabel(long row, int column) =>
+        Error("the label is not a class of the dataset", row, column);
 
     /// <summary>Reads exactly so many bytes of a header.</summary>
     public void ReadHeader(Span<byte> bytes)

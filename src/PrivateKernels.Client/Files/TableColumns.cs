@@ -1,7 +1,8 @@
 namespace PrivateKernels.Client;
 
 /// <summary>
-/// Roles of the columns of a table. A column named "label" is never a coordinate. A table read for its labels has such a
+/// Roles of the columns of a table. A column named "label" is never a coordinate. A table read for its labels has such
+/// a
 /// column, or one column in all.
 /// </summary>
 /// <param name="Coordinates">Indices of the coordinates, in order; empty for a table of labels.</param>

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Spectre.Console;
+
+namespace PrivateKernels.Cli;
+
+/// <summary>pk ledger show: what was spent, what remains, and every entry.</summary>
+static class LedgerCommand
+{
+    static readonly Argument<string> Dataset = new("DATASET") { Description = "A dataset of the account." };
+
+    public static Command Create() => new("ledger", "Look at accounts.")
+    {
+        new Command("show", "Show what was spent, what remains, and every entry.") { Dataset, CommonOptions.Server }
+            .Runs(RunAsync),
+    };
+
+    static async Task RunAsync(Session session, CancellationToken cancellation)
+    {
+        V1.Budget budget = await session.Dataset(Dataset).GetBudgetAsync(cancellation);
+        var entries = new List<V1.LedgerEntry>();
+        await foreach (V1.LedgerEntry entry in session.Dataset(Dataset).ListLedgerAsync(cancellation))
+            entries.Add(entry);
+        Account account = Account.Of(budget);
+        Loss Amount(V1.LedgerEntry e) => Show.Amount(budget.Unit, e.Units, budget.Limit.Delta);
+        var document = new
+        {
+            account.Spent,
+            account.Remaining,
+            account.Limit,
+            budget.Population,
+            Entries = entries.Select(e => new
+            {
+                e.Position.Sequence,
+                Kind = Show.Name(e.Kind),
+                e.Dataset,
+                e.Release,
+                e.Units,
+                Amount(e).Mu,
+                Amount(e).Epsilon,
+                e.SpentUnits,
+                e.ReservedUnits,
+                e.LimitUnits,
+                Mechanism = Show.Name(e.Mechanism),
+                e.NoiseScale,
+                Time = e.Time.ToDateTimeOffset(),
+                Hash = Convert.ToHexStringLower(e.Position.Hash.Span),
+            }),
+        };
+        session.Terminal.Write(document, console =>
+        {
+            Table table = session.Terminal.Table("entry", "time", "kind", "release", "amount", "spent after it");
+            foreach (V1.LedgerEntry e in entries)
+                table.AddRow(
+                    $"{e.Position.Sequence}", $"{e.Time.ToDateTimeOffset():u}", Show.Name(e.Kind),
+                    Markup.Escape(e.Release.Length == 0 ? e.Dataset : ReleaseName.Short(e.Release)),
+                    e.Units == 0 ? "" : $"{Amount(e)}",
+                    $"{Show.Amount(budget.Unit, e.SpentUnits, budget.Limit.Delta)}");
+            console.Write(table);
+            console.MarkupLineInterpolated($"limit      {account.Limit}");
+            console.MarkupLineInterpolated($"spent      [yellow]{account.Spent}[/]");
+            console.MarkupLineInterpolated($"remaining  [green]{account.Remaining}[/]");
+        });
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using PrivateKernels.Client;
+
+namespace PrivateKernels.Cli;
+
+/// <summary>The options that say what a release is: the same for create and estimate.</summary>
+static class ReleaseOptions
+{
+    static readonly Option<string> Function = new("--function")
+    {
+        Description = "Kernel or distance; see 'pk functions'.",
+        Required = true,
+    };
+
+    static readonly Option<double> Bandwidth = new("--bandwidth")
+    {
+        Description = "Length scale of a kernel, in units of the coordinates.",
+        HelpName = "H",
+    };
+
+    static readonly Option<double> Exponent = new("--exponent")
+    {
+        Description = "Shape parameter, where the function has one.",
+        HelpName = "P",
+    };
+
+    static readonly Option<double> Epsilon = new("--epsilon")
+    {
+        Description = "Epsilon that the release may cost.",
+        Required = true,
+        HelpName = "E",
+    };
+
+    static readonly Option<double?> Delta = new("--delta")
+    {
+        Description = "Delta beside it (default: that of the account, 0 for laplace noise).",
+        HelpName = "DELTA",
+    };
+
+    static readonly Option<bool> PerClass = new("--per-class")
+    {
+        Description = "One sum for each class, at the price of one.",
+    };
+
+    static readonly Option<int> Features = new("--features")
+    {
+        Description = "Random features (default: the planner chooses).",
+        HelpName = "M",
+    };
+
+    static readonly Option<string?> Noise = new Option<string?>("--mechanism")
+    {
+        Description = "Noise (default: gaussian, or laplace on a pure account).",
+    }.AcceptOnlyFromAmong("gaussian", "laplace");
+
+    public static IEnumerable<Option> All => [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Noise];
+
+    public static async Task<ReleaseRequest> ReadAsync(
+        Session session, DatasetHandle dataset, CancellationToken cancellation)
+    {
+        MechanismKind? mechanism = session.Get(Noise) switch
+        {
+            "gaussian" => MechanismKind.RoundedNormal,
+            "laplace" => MechanismKind.DiscreteLaplace,
+            _ => null,
+        };
+        double delta = session.Get(Delta) ?? (mechanism == MechanismKind.DiscreteLaplace
+            ? 0
+            : (await dataset.GetBudgetAsync(cancellation)).Limit.Delta);
+        return new()
+        {
+            Function = session.Get(Function)!,
+            Bandwidth = session.Get(Bandwidth),
+            Exponent = session.Get(Exponent),
+            Features = session.Get(Features),
+            PerClass = session.Get(PerClass),
+            Mechanism = mechanism,
+            Loss = new PrivacyLoss(session.Get(Epsilon), delta),
+        };
+    }
+}

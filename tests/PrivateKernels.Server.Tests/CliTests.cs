@@ -1,0 +1,220 @@
+using System.Text.Json;
+using PrivateKernels.Cli;
+using PrivateKernels.Client;
+using PrivateKernels.Server;
+
+namespace PrivateKernels.Tests;
+
+/// <summary>The program in process against a real server: documents, exit codes, offline answers.</summary>
+public sealed class CliTests : IAsyncLifetime
+{
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pk-cli-");
+    ServerHost _host = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _host = await ServerHost.StartAsync(new()
+        {
+            Data = new() { Directory = At("server") },
+            Grpc = new() { Listen = "127.0.0.1:0" },
+            Engine = new() { Threads = 1 },
+            Build = new() { CompletionQuantum = TimeSpan.Zero },
+            Shutdown = new() { Drain = TimeSpan.Zero },
+        });
+        WriteRows(At("rows.csv"), 300);
+        NpyFile.Write<float>(At("queries.npy"), [0.1f, 0.2f, 0.8f, 0.9f], 2);
+        NpyFile.Write<int>(At("truth.npy"), [0, 1], 1);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_dataset_is_created_filled_released_queried_classified_and_shown()
+    {
+        JsonElement created = await CreateAndImportAsync("animals");
+        Assert.Equal(300, created.GetProperty("rows").GetInt64());
+
+        JsonElement estimate = await OkAsync("release", "estimate", "animals", "--function", "gaussian", "--bandwidth",
+            "1", "--epsilon", "5");
+        Assert.True(estimate.GetProperty("affordable").GetBoolean());
+
+        JsonElement release = await ReleaseAsync("animals", "first", 5);
+        Assert.Equal(("animals/first", 5.0, 1e-5), (
+            release.GetProperty("release").GetString(), release.GetProperty("epsilon").GetDouble(),
+            release.GetProperty("delta").GetDouble()));
+        Assert.True(release.GetProperty("mu").GetDouble() > 0 && release.GetProperty("seconds").GetDouble() > 0);
+
+        JsonElement query = await OkAsync("query", "animals/first", At("queries.npy"), "--out", At("answers.csv"));
+        JsonElement[] answers = [.. query.GetProperty("answers").EnumerateArray()];
+        Assert.Equal(2, answers.Length);
+        Assert.All(answers, static a => Assert.True(a.GetProperty("noise_std").GetDouble() > 0));
+        Assert.All(answers, static a => Assert.InRange(a.GetProperty("value").GetDouble(), 100, 400));
+        Assert.Equal(2, query.GetProperty("answers_by_class").GetProperty("cat").GetArrayLength());
+        string[] lines = await File.ReadAllLinesAsync(At("answers.csv"), Now);
+        Assert.Equal("value,noise_std,approximation_std,half_width_95", lines[0]);
+        Assert.StartsWith(answers[0].GetProperty("value").GetRawText(), lines[1]);
+
+        JsonElement classes = await OkAsync("classify", "animals/first", At("queries.npy"), "--labels", At("truth.npy"),
+            "--score", "nearest");
+        Assert.Equal(["cat", "dog"], classes.GetProperty("labels").EnumerateArray().Select(static l => l.GetString()!));
+        Assert.Equal(1, classes.GetProperty("accuracy").GetDouble());
+
+        JsonElement ledger = await OkAsync("ledger", "show", "animals");
+        Assert.InRange(ledger.GetProperty("spent").GetProperty("epsilon").GetDouble(), 4.99, 5.01);
+        Assert.True(ledger.GetProperty("remaining").GetProperty("mu").GetDouble() > 0);
+        Assert.Contains(ledger.GetProperty("entries").EnumerateArray(), static e =>
+            e.GetProperty("kind").GetString() == "post");
+
+        JsonElement list = await OkAsync("release", "list", "animals");
+        Assert.Equal("animals/first", list.GetProperty("releases")[0].GetProperty("release").GetString());
+        JsonElement deleted = await OkAsync("release", "delete", "animals/first");
+        Assert.Equal("deleted", deleted.GetProperty("state").GetString());
+        JsonElement tombstone = await OkAsync("dataset", "delete", "animals", "--force");
+        Assert.Equal("deleted", tombstone.GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task Offline_answers_are_the_servers_bit_for_bit()
+    {
+        await CreateAndImportAsync("animals");
+        await ReleaseAsync("animals", "first", 5);
+        await OkAsync("release", "download", "animals/first", At("first.pkr"));
+        Assert.Equal(
+            (await OkAsync("query", "animals/first", At("queries.npy"))).GetRawText(),
+            (await OkAsync("query", "--offline", At("first.pkr"), At("queries.npy"))).GetRawText());
+    }
+
+    [Fact]
+    public async Task A_release_past_the_budget_is_refused_with_reason_and_details_on_standard_error()
+    {
+        await CreateAndImportAsync("animals");
+        JsonElement refusal =
+            await FailAsync(1, "release", "create", "animals", "big", "--function", "l1", "--epsilon", "50");
+        Assert.Equal("BUDGET_EXHAUSTED", refusal.GetProperty("reason").GetString());
+        Assert.True(refusal.GetProperty("details").TryGetProperty("remaining", out _));
+    }
+
+    [Fact]
+    public async Task A_bad_row_is_named_by_row_and_column_and_nothing_is_imported()
+    {
+        await CreateAsync("animals");
+        await File.WriteAllTextAsync(At("bad.csv"), "a,b,label\n0.1,0.2,cat\n0.1,7,dog\n", Now);
+        await File.WriteAllTextAsync(At("text.csv"), "a,b,label\n0.1,0.2,cat\n0.1,x,dog\n", Now);
+        JsonElement outside = await FailAsync(1, "dataset", "import", "animals", At("bad.csv"));
+        Assert.Equal("OUT_OF_DOMAIN", outside.GetProperty("reason").GetString());
+        Assert.Equal(("1", "1"), (Detail(outside, "row"), Detail(outside, "column")));
+        JsonElement text = await FailAsync(1, "dataset", "import", "animals", At("text.csv"));
+        Assert.Equal("BAD_ROW", text.GetProperty("reason").GetString());
+        Assert.Equal(("1", "1"), (Detail(text, "row"), Detail(text, "column")));
+        Assert.Equal(0, (await OkAsync("dataset", "show", "animals")).GetProperty("rows").GetInt64());
+    }
+
+    [Theory]
+    [InlineData("dataset", "create", "x")]
+    [InlineData("release", "create", "x", "y", "--function", "l1", "--epsilon", "1", "--mechanism", "magic")]
+    [InlineData("query", "x/y")]
+    [InlineData("no-such-command")]
+    public async Task A_bad_command_line_exits_with_64(params string[] arguments) =>
+        Assert.Equal("BAD_COMMAND_LINE",
+            (await RunForFailureAsync(64, [.. arguments, "--json"])).GetProperty("reason").GetString());
+
+    [Fact]
+    public async Task A_value_that_no_server_could_take_exits_with_64()
+    {
+        JsonElement failure =
+            await FailAsync(64, "dataset", "create", "x", "--dimension", "2", "--budget-epsilon", "-1");
+        Assert.Equal("INVALID_FIELD", failure.GetProperty("reason").GetString());
+    }
+
+    [Fact]
+    public async Task Without_a_server_the_failure_says_how_to_start_one()
+    {
+        JsonElement failure =
+            await RunForFailureAsync(1, "dataset", "list", "--server", "http://127.0.0.1:1", "--json");
+        Assert.Equal("UNREACHABLE", failure.GetProperty("reason").GetString());
+        Assert.Contains("pk serve", failure.GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task Functions_and_engines_need_no_server()
+    {
+        JsonElement functions = await RunAsync("functions", "--json");
+        Assert.Equal(Catalog.Functions.Select(static f => f.Name),
+            functions.GetProperty("functions").EnumerateArray().Select(Name));
+        JsonElement engines = await RunAsync("engines", "--json");
+        Assert.Contains(engines.GetProperty("engines").EnumerateArray(), static e =>
+            e.GetProperty("kind").GetString() == "simd" && e.GetProperty("verified").GetBoolean());
+
+        static string Name(JsonElement function) => function.GetProperty("name").GetString()!;
+    }
+
+    [Fact]
+    public async Task Without_json_people_read_tables()
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, await CommandLine.RunAsync(["functions"], output, TextWriter.Null, Now));
+        Assert.Contains("| gaussian ", output.ToString());
+        Assert.DoesNotContain("\u001b", output.ToString());
+    }
+
+    static CancellationToken Now => TestContext.Current.CancellationToken;
+
+    string At(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>Two clouds in the unit square, cats below and dogs above, from a small fixed generator.</summary>
+    static void WriteRows(string path, int count)
+    {
+        uint state = 12345;
+        double Next() => (state = unchecked(state * 1664525 + 1013904223)) / 4294967296.0;
+        CsvFile.Write(path, ["a", "b", "label"], Enumerable.Range(0, count).Select(i =>
+            new object[] { 0.3 * Next() + i % 2 * 0.7, 0.3 * Next() + i % 2 * 0.7, i % 2 == 0 ? "cat" : "dog" }));
+    }
+
+    Task<JsonElement> CreateAsync(string name) => OkAsync(
+        "dataset", "create", name, "--dimension", "2", "--budget-epsilon", "10", "--budget-delta", "1e-5", "--lower",
+        "0", "--upper", "1",
+        "--classes", "cat,dog", "--max-records", "1000");
+
+    async Task<JsonElement> CreateAndImportAsync(string name)
+    {
+        await CreateAsync(name);
+        return await OkAsync("dataset", "import", name, At("rows.csv"));
+    }
+
+    Task<JsonElement> ReleaseAsync(string dataset, string id, int epsilon) => OkAsync(
+        "release", "create", dataset, id, "--function", "gaussian", "--bandwidth", "1", "--epsilon", $"{epsilon}",
+        "--per-class",
+        "--features", "512");
+
+    Task<JsonElement> OkAsync(params string[] arguments) => RunAsync(
+        arguments is ["query", "--offline", ..]
+            ? [.. arguments, "--json"]
+            : [.. arguments, "--server", $"{_host.Address}", "--json"]);
+
+    Task<JsonElement> FailAsync(int exitCode, params string[] arguments) =>
+        RunForFailureAsync(exitCode, [.. arguments, "--server", $"{_host.Address}", "--json"]);
+
+    static async Task<JsonElement> RunAsync(params string[] arguments)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        int exitCode = await CommandLine.RunAsync(arguments, output, error, Now);
+        Assert.True(exitCode == 0, $"exit code {exitCode}: {error}");
+        Assert.Empty(error.ToString());
+        return JsonDocument.Parse(output.ToString()).RootElement;
+    }
+
+    static async Task<JsonElement> RunForFailureAsync(int exitCode, params string[] arguments)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        Assert.Equal(exitCode, await CommandLine.RunAsync(arguments, output, error, Now));
+        Assert.Empty(output.ToString());
+        return JsonDocument.Parse(error.ToString()).RootElement;
+    }
+
+    static string? Detail(JsonElement failure, string key) =>
+        failure.GetProperty("details").GetProperty(key).GetString();
+}

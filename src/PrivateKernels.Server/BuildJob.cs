@@ -5,6 +5,9 @@ namespace PrivateKernels.Server;
 /// <summary>One build on its way through <see cref="BuildQueue"/>.</summary>
 sealed class BuildJob(Build build, TimeProvider clock)
 {
+    /// <summary>Well below a second on any machine, and enough rows for an engine to work at its full speed.</summary>
+    const double SliceOperations = 1L << 34;
+
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly long _accepted = clock.GetTimestamp();
     int _taken;
@@ -45,14 +48,26 @@ sealed class BuildJob(Build build, TimeProvider clock)
         return _cancelled = true;
     }
 
-    /// <summary>The rows of the snapshot, as long as nobody asks to stop.</summary>
-    internal IEnumerable<Records> Rows(CancellationToken stopping)
+    /// <summary>
+    /// The rows of the snapshot, as long as nobody asks to stop; in slices of bounded work, so that asking is soon
+    /// heard.
+    /// </summary>
+    internal IEnumerable<Records> Rows(ISketch sketch, CancellationToken stopping)
     {
+        int dimension = sketch.Domain.Dimension;
+        int most = (int)Math.Clamp(SliceOperations / sketch.OperationsPerRecord, 1024, int.MaxValue);
         foreach (Records batch in Build.Read())
         {
-            stopping.ThrowIfCancellationRequested();
-            if (_cancelled) throw new OperationCanceledException("the build was cancelled");
-            yield return batch;
+            int rows = batch.Values.Length / dimension;
+            for (int first = 0; first < rows; first += most)
+            {
+                stopping.ThrowIfCancellationRequested();
+                if (_cancelled) throw new OperationCanceledException("the build was cancelled");
+                int count = Math.Min(most, rows - first);
+                yield return new(
+                    batch.Values.Slice(first * dimension, count * dimension),
+                    batch.Labels.IsEmpty ? batch.Labels : batch.Labels.Slice(first, count));
+            }
         }
     }
 

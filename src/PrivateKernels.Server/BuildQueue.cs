@@ -5,8 +5,8 @@ using PrivateKernels.Storage;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Runs reserved builds: sum on an engine, noise, save, post. A build does not depend on the call that asked for it; what
-/// the server's end interrupts stays reserved and goes on at the next start.
+/// Runs reserved builds: sum on an engine, noise, save, post. A build does not depend on the call that asked for it;
+/// what the server's end interrupts stays reserved and goes on at the next start.
 /// </summary>
 sealed class BuildQueue : IAsyncDisposable
 {
@@ -35,7 +35,9 @@ sealed class BuildQueue : IAsyncDisposable
         _workers = [.. Enumerable.Range(0, options.Build.Concurrency).Select(_ => Task.Run(WorkAsync))];
     }
 
-    /// <summary>Takes a place in the queue before anything is charged; <see cref="Enqueue"/> or <see cref="Leave"/> follows.</summary>
+    /// <summary>
+    /// Takes a place in the queue before anything is charged; <see cref="Enqueue"/> or <see cref="Leave"/> follows.
+    /// </summary>
     internal void Join()
     {
         if (_stopping.IsCancellationRequested) throw Refusal.ShuttingDown();
@@ -63,7 +65,9 @@ sealed class BuildQueue : IAsyncDisposable
         if (job.TryCancel() && job.Take()) await EndByVoidAsync(job, Reasons.Cancelled, "the build was cancelled.");
     }
 
-    /// <summary>Ends every build of a dataset: by returning its hold where that is legal, else by waiting for it.</summary>
+    /// <summary>
+    /// Ends every build of a dataset: by returning its hold where that is legal, else by waiting for it.
+    /// </summary>
     internal async Task StopAsync(string datasetId, CancellationToken cancellation)
     {
         BuildJob[] jobs = [.. _jobs.Values.Where(job => job.Build.Release.DatasetId == datasetId)];
@@ -79,6 +83,10 @@ sealed class BuildQueue : IAsyncDisposable
             try
             {
                 if (!_stopping.IsCancellationRequested) await RunAsync(job);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                // Saved but not posted yet: the next start posts that very file.
             }
             catch (Exception failure)
             {
@@ -126,7 +134,7 @@ sealed class BuildQueue : IAsyncDisposable
                 Measurement measurement = StoredBuild.Read(job.Build.Release.Spec)
                     .Measurement(job.Build.Dataset.Definition, job.Build.Release.Cost.Unit);
                 return await Task.Run(() => measurement.Invoke(
-                    job.Build.Receipt, job.Rows(_stopping.Token), next, job.EnterReleasing));
+                    job.Build.Receipt, job.Rows(measurement.Sketch, _stopping.Token), next, job.EnterReleasing));
             }
             catch (OperationCanceledException) when (job.IsCancelled)
             {

@@ -5,7 +5,9 @@ using System.Reflection;
 
 namespace PrivateKernels.Server;
 
-/// <summary>The configuration is wrong; the message names key, value and rule. The process ends with exit code 78.</summary>
+/// <summary>
+/// The configuration is wrong; the message names key, value and rule. The process ends with exit code 78.
+/// </summary>
 public sealed class ConfigurationException(string message) : Exception(message)
 {
     public const int ExitCode = 78;

@@ -73,13 +73,13 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         return V1.DeleteDatasetResponse.Parser.ParseFrom(reply);
     }
 
-    public override Task IngestPoints(
+    public override async Task IngestPoints(
         IAsyncStreamReader<V1.IngestPointsRequest> requestStream,
         IServerStreamWriter<V1.IngestPointsResponse> responseStream, ServerCallContext context)
     {
-        var guard = new StreamGuard<V1.IngestPointsRequest>(
-            requestStream, StreamLimits.Ingest(options.Limits), TimeProvider.System, drain.Token);
-        return new IngestSession(directory.Datasets, options.Limits, guard, responseStream).RunAsync(context.CancellationToken);
+        await using var guard = StreamGuard<V1.IngestPointsRequest>.Of(
+            requestStream, StreamLimits.Ingest(options.Limits), context, drain);
+        await new IngestSession(directory.Datasets, options.Limits, guard, responseStream).RunAsync(context.CancellationToken);
     }
 
     public override Task<V1.GetUploadResponse> GetUpload(V1.GetUploadRequest request, ServerCallContext context)

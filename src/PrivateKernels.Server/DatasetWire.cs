@@ -43,7 +43,9 @@ static class DatasetWire
             request.Budget is null ? null : Terms(request.Budget, "budget"));
     }
 
-    /// <summary>Unit, limit and display delta of an account; delta 0 counts epsilon, delta above 0 counts mu squared.</summary>
+    /// <summary>
+    /// Unit, limit and display delta of an account; delta 0 counts epsilon, delta above 0 counts mu squared.
+    /// </summary>
     internal static AccountTerms Terms(V1.PrivacyLoss limit, string field)
     {
         PrivacyLoss loss = Loss(limit, field);

@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace PrivateKernels.Server;
 
-/// <summary>Arithmetic of the engine in use, measured once at the start on made-up points: what build times are predicted from.</summary>
+/// <summary>
+/// Arithmetic of the engine in use, measured once at the start on made-up points: what build times are predicted
+/// from.
+/// </summary>
 sealed record EngineSpeed(double OperationsPerSecond)
 {
     const int Dimension = 64, Features = 1024, Rows = 4096, Runs = 3;

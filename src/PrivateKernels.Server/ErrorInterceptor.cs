@@ -8,8 +8,8 @@ using RpcStatus = Google.Rpc.Status;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Around every call: turns what it throws into a status with details (<see cref="Statuses"/>), writes one log line, and
-/// counts streams.
+/// Around every call: turns what it throws into a status with details (<see cref="Statuses"/>), writes one log line,
+/// and counts streams.
 /// </summary>
 sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
 {

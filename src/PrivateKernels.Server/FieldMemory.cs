@@ -4,7 +4,9 @@ using Google.Protobuf.Collections;
 
 namespace PrivateKernels.Server;
 
-/// <summary>The elements of a packed field as memory, without a copy. The field must not grow while it is in use.</summary>
+/// <summary>
+/// The elements of a packed field as memory, without a copy. The field must not grow while it is in use.
+/// </summary>
 sealed class FieldMemory<T>(RepeatedField<T> field) : MemoryManager<T>
     where T : unmanaged
 {

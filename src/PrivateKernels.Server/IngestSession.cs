@@ -5,8 +5,8 @@ using PrivateKernels.Storage;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// One ingest stream: start, then batches, then finish. Batches are appended as they come and acknowledged once they are
-/// durable, many at a time.
+/// One ingest stream: start, then batches, then finish. Batches are appended as they come and acknowledged once they
+/// are durable, many at a time.
 /// </summary>
 sealed class IngestSession(
     DatasetStore datasets, LimitsOptions limits, StreamGuard<V1.IngestPointsRequest> frames,
@@ -26,7 +26,7 @@ sealed class IngestSession(
 
     internal async Task RunAsync(CancellationToken cancellation)
     {
-        V1.IngestStart start = (await frames.NextAsync(cancellation))?.Start
+        V1.IngestStart start = (await frames.NextAsync())?.Start
             ?? throw Refusal.Field("start", "must be the first frame, once");
         string dataset = Names.Dataset(start.Dataset, "start.dataset");
         using Upload upload = await datasets.OpenUploadAsync(dataset, CheckedUploadId(start.UploadId, "start.upload_id"));
@@ -55,7 +55,7 @@ sealed class IngestSession(
 
     async Task ReceiveAsync(Upload upload, CancellationToken cancellation)
     {
-        Task<V1.IngestPointsRequest?> next = frames.NextAsync(cancellation);
+        Task<V1.IngestPointsRequest?> next = frames.NextAsync();
         while (true)
         {
             if (_appended > _acknowledged && !next.IsCompleted) await WaitOrAcknowledgeAsync(next, upload, cancellation);
@@ -67,7 +67,7 @@ sealed class IngestSession(
                     await AcknowledgeAsync(upload);
                     return;
                 case V1.IngestPointsRequest.FrameOneofCase.Batch:
-                    next = frames.NextAsync(cancellation);
+                    next = frames.NextAsync();
                     await AppendAsync(upload, frame.Batch);
                     break;
                 case V1.IngestPointsRequest.FrameOneofCase.Finish:

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace PrivateKernels.Server;
 
-/// <summary>Resource names: "datasets/{dataset}", "datasets/{dataset}/releases/{release}", "operations/{uuid}".</summary>
+/// <summary>
+/// Resource names: "datasets/{dataset}", "datasets/{dataset}/releases/{release}", "operations/{uuid}".
+/// </summary>
 static class Names
 {
     internal static string OfDataset(string dataset) => $"datasets/{dataset}";

@@ -10,6 +10,8 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
 {
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
+    static readonly TimeSpan ReplyTime = TimeSpan.FromMilliseconds(200);
+
     public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>
         Task.FromResult(Read(Uid(request.Name)));
 
@@ -19,6 +21,9 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
         Operation now = Read(uid);
         if (now.Done || builds.Find(uid) is not { } job) return Read(uid);
         TimeSpan asked = request.Timeout is { } timeout ? Checked(timeout) : LongestWait;
+        // The latest state must reach the caller before its deadline does.
+        TimeSpan left = context.Deadline - DateTime.UtcNow - ReplyTime;
+        if (left < asked) asked = left > TimeSpan.Zero ? left : TimeSpan.Zero;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
         try
         {

@@ -6,8 +6,8 @@ using Google.Protobuf;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Pages of a list. A token names the last position given out and is bound to the other fields of its request by a hash;
-/// it is opaque, not secret: a forged one only starts the caller's own list elsewhere.
+/// Pages of a list. A token names the last position given out and is bound to the other fields of its request by a
+/// hash; it is opaque, not secret: a forged one only starts the caller's own list elsewhere.
 /// </summary>
 static class Paging
 {
@@ -15,7 +15,9 @@ static class Paging
     const int MostBytes = 3 << 20;
     const int BindingBytes = 8;
 
-    /// <summary>Items asked for: 0 = <paramref name="standard"/>, above 1000 is read as 1000, negative is refused.</summary>
+    /// <summary>
+    /// Items asked for: 0 = <paramref name="standard"/>, above 1000 is read as 1000, negative is refused.
+    /// </summary>
     internal static int Size(int asked, int standard = 50) => asked switch
     {
         < 0 => throw Refusal.Field("page_size", "must not be negative"),
@@ -40,8 +42,8 @@ static class Paging
         Base64Url.EncodeToString([.. Bind(binding), .. Encoding.UTF8.GetBytes(position)]);
 
     /// <summary>
-    /// Takes the items of one page out of <paramref name="found"/> (one more than the page holds, if there are more) and
-    /// returns the token of the next page, empty on the last.
+    /// Takes the items of one page out of <paramref name="found"/> (one more than the page holds, if there are more)
+    /// and returns the token of the next page, empty on the last.
     /// </summary>
     internal static string Fill<TItem, TMessage>(
         IReadOnlyList<TItem> found, int size, ICollection<TMessage> page, Func<TItem, TMessage> convert,

@@ -81,7 +81,9 @@ sealed class QueryBatch
         return response;
     }
 
-    /// <summary>Goes through the points in order; an empty batch is one empty slice, so that it is checked like any other.</summary>
+    /// <summary>
+    /// Goes through the points in order; an empty batch is one empty slice, so that it is checked like any other.
+    /// </summary>
     void ForEachSlice(Release release, Action<Points> answer, CancellationToken cancellation)
     {
         int most = (int)Math.Clamp(SliceWork / release.Measurement.CellCount, 16, 4096);

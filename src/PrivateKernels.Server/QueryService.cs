@@ -30,13 +30,13 @@ sealed class QueryService(
         IAsyncStreamReader<V1.StreamQueryRequest> requestStream, IServerStreamWriter<V1.StreamQueryResponse> responseStream,
         ServerCallContext context)
     {
-        var guard = new StreamGuard<V1.StreamQueryRequest>(
-            requestStream, StreamLimits.Query(options.Limits), TimeProvider.System, drain.Token);
+        await using var guard = StreamGuard<V1.StreamQueryRequest>.Of(
+            requestStream, StreamLimits.Query(options.Limits), context, drain);
         CancellationToken cancellation = context.CancellationToken;
         ReleaseRow? row = null;
         (string ClassName, bool AllClasses) asked = ("", false);
         ulong last = 0;
-        for (bool first = true; await guard.NextAsync(cancellation) is { } request; first = false)
+        for (bool first = true; await guard.NextAsync() is { } request; first = false)
         {
             if (!first && request.Sequence <= last) throw Refusal.Field("sequence", "must increase from message to message");
             last = request.Sequence;

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace PrivateKernels.Server;
 
-/// <summary>A call that is refused, with a reason of <see cref="Reasons"/>. The text never holds a private value.</summary>
+/// <summary>
+/// A call that is refused, with a reason of <see cref="Reasons"/>. The text never holds a private value.
+/// </summary>
 sealed class Refusal(string reason, string message, params (string Key, string Value)[] metadata) : Exception(message)
 {
     internal string Reason { get; } = reason;

@@ -10,7 +10,9 @@ sealed class ReleaseCache(ReleaseStore store, long capacityBytes)
     readonly Dictionary<string, Lazy<Release>> _opening = [];
     long _bytes;
 
-    /// <summary>The release of a READY row: from memory, or read and checked from its file, once for all who wait.</summary>
+    /// <summary>
+    /// The release of a READY row: from memory, or read and checked from its file, once for all who wait.
+    /// </summary>
     internal Release Get(ReleaseRow row)
     {
         Lazy<Release> opening;

@@ -122,8 +122,9 @@ static class ReleaseWire
 }
 
 /// <summary>
-/// What storage keeps with a reservation: the bound on the records that the plan was made with, then the reply to the call
-/// that made it. Both together make the same measurement again after a restart, whatever the configuration is then.
+/// What storage keeps with a reservation: the bound on the records that the plan was made with, then the reply to the
+/// call that made it. Both together make the same measurement again after a restart, whatever the configuration is
+/// then.
 /// </summary>
 readonly record struct StoredBuild(long MaxRecords, V1.CreateReleaseResponse Reply)
 {

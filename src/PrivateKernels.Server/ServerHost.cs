@@ -10,8 +10,8 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// A running server. While there are neither TLS nor keys it listens on loopback only, and whoever reaches the port is the
-/// owner.
+/// A running server. While there are neither TLS nor keys it listens on loopback only, and whoever reaches the port is
+/// the owner.
 /// </summary>
 public sealed class ServerHost : IAsyncDisposable
 {
@@ -84,8 +84,8 @@ public sealed class ServerHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Says NOT_SERVING, closes streams after their last acknowledgement, lets queries finish, stops builds at their next
-    /// batch (they stay reserved and go on at the next start), and gives the data directory back.
+    /// Says NOT_SERVING, closes streams after their last acknowledgement, lets queries finish, stops builds at their
+    /// next batch (they stay reserved and go on at the next start), and gives the data directory back.
     /// </summary>
     public async ValueTask DisposeAsync()
     {

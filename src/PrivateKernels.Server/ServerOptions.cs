@@ -26,7 +26,9 @@ public sealed record ServerOptions
 
     public LogOptions Log { get; init; } = new();
 
-    /// <summary>Checks every value; throws <see cref="ConfigurationException"/> that names key, value and rule.</summary>
+    /// <summary>
+    /// Checks every value; throws <see cref="ConfigurationException"/> that names key, value and rule.
+    /// </summary>
     public void Validate()
     {
         Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
@@ -97,7 +99,9 @@ public sealed record BuildOptions
     /// <summary>Builds that run at once.</summary>
     public int Concurrency { get; init; } = 1;
 
-    /// <summary>A release appears at a multiple of this after it was asked for, so that its time tells little of the data.</summary>
+    /// <summary>
+    /// A release appears at a multiple of this after it was asked for, so that its time tells little of the data.
+    /// </summary>
     public TimeSpan CompletionQuantum { get; init; } = TimeSpan.FromSeconds(1);
 }
 

@@ -19,43 +19,72 @@ sealed record StreamLimits(
 /// Reads the frames of a client stream under limits: the server framework takes its own guards off client streams, so a
 /// stalled one would stay open for ever. Only time spent waiting for the client counts against the client.
 /// </summary>
-sealed class StreamGuard<T>(IAsyncStreamReader<T> frames, StreamLimits limits, TimeProvider clock, CancellationToken draining)
+/// <remarks>
+/// To be disposed before its call returns: a read that is still pending then would be left behind in a pipe that the web
+/// server gives to a later call.
+/// </remarks>
+sealed class StreamGuard<T> : IAsyncDisposable
     where T : class, IMessage<T>
 {
     static readonly TimeSpan Window = TimeSpan.FromSeconds(30);
 
-    readonly long _opened = clock.GetTimestamp();
+    readonly IAsyncStreamReader<T> _frames;
+    readonly StreamLimits _limits;
+    readonly TimeProvider _clock;
+    readonly CancellationToken _draining;
+    readonly CancellationTokenSource _reading;
+    readonly Action _reset;
+    readonly long _opened;
     readonly Queue<(TimeSpan Waited, long Bytes)> _window = new();
+    Task _pending = Task.CompletedTask;
     TimeSpan _windowWaited;
-    long _windowBytes;
-    long _bytes;
+    long _windowBytes, _bytes;
     bool _first = true;
 
-    /// <summary>The next frame, or null at the end of the stream. Throws the reason for which the stream must close.</summary>
-    internal async Task<T?> NextAsync(CancellationToken cancellation)
+    /// <param name="frames">The stream of the client.</param>
+    /// <param name="limits">What it must keep to.</param>
+    /// <param name="clock">What the limits are measured with.</param>
+    /// <param name="reset">Breaks the connection's stream off: for a client that does not read.</param>
+    /// <param name="draining">The server goes away.</param>
+    /// <param name="cancellation">The call is over.</param>
+    internal StreamGuard(
+        IAsyncStreamReader<T> frames, StreamLimits limits, TimeProvider clock, Action reset, CancellationToken draining,
+        CancellationToken cancellation)
     {
-        TimeSpan left = limits.Duration - clock.GetElapsedTime(_opened);
-        TimeSpan idle = _first ? limits.FirstFrame : limits.Idle;
+        (_frames, _limits, _clock, _reset, _draining) = (frames, limits, clock, reset, draining);
+        _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _opened = clock.GetTimestamp();
+    }
+
+    internal static StreamGuard<T> Of(IAsyncStreamReader<T> frames, StreamLimits limits, ServerCallContext context, Drain drain) =>
+        new(frames, limits, TimeProvider.System, context.GetHttpContext().Abort, drain.Token, context.CancellationToken);
+
+    /// <summary>
+    /// The next frame, or null at the end of the stream. Throws the reason for which the stream must close.
+    /// </summary>
+    internal async Task<T?> NextAsync()
+    {
+        TimeSpan left = _limits.Duration - _clock.GetElapsedTime(_opened);
+        TimeSpan idle = _first ? _limits.FirstFrame : _limits.Idle;
         TimeSpan patience = left < idle ? left : idle;
         if (patience <= TimeSpan.Zero) throw Expired();
-        long began = clock.GetTimestamp();
-        Task<bool> next = frames.MoveNext(cancellation);
+        long began = _clock.GetTimestamp();
+        Task<bool> next = _frames.MoveNext(_reading.Token);
+        _pending = next;
         try
         {
-            if (!await next.WaitAsync(patience, clock, draining)) return null;
+            if (!await next.WaitAsync(patience, _clock, _draining)) return null;
         }
         catch (TimeoutException)
         {
-            Abandon(next);
             throw left < idle ? Expired() : Breach("STREAM_IDLE", "no frame came", _first ? "first frame" : "idle", idle);
         }
-        catch (OperationCanceledException) when (draining.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (_draining.IsCancellationRequested && !_reading.IsCancellationRequested)
         {
-            Abandon(next);
             throw Refusal.ShuttingDown();
         }
-        T frame = frames.Current;
-        Count(clock.GetElapsedTime(began), frame.CalculateSize());
+        T frame = _frames.Current;
+        Count(_clock.GetElapsedTime(began), frame.CalculateSize());
         _first = false;
         return frame;
     }
@@ -63,21 +92,32 @@ sealed class StreamGuard<T>(IAsyncStreamReader<T> frames, StreamLimits limits, T
     /// <summary>Writes one response; a client that does not read is cut off.</summary>
     internal async Task WriteAsync<TResponse>(IServerStreamWriter<TResponse> responses, TResponse response)
     {
+        Task write = responses.WriteAsync(response);
         try
         {
-            await responses.WriteAsync(response).WaitAsync(limits.WriteTimeout, clock);
+            await write.WaitAsync(_limits.WriteTimeout, _clock);
         }
         catch (TimeoutException)
         {
-            throw Breach("STREAM_TOO_SLOW", "a response could not be written", "write", limits.WriteTimeout);
+            _reset();
+            await write.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw Breach("STREAM_TOO_SLOW", "a response could not be written", "write", _limits.WriteTimeout);
         }
+    }
+
+    /// <summary>Ends a read that is still pending.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _reading.CancelAsync();
+        await _pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _reading.Dispose();
     }
 
     void Count(TimeSpan waited, long bytes)
     {
         _bytes += bytes;
-        if (_bytes > limits.Bytes) throw Refusal.Limit("Limits:StreamBytes", limits.Bytes, "bytes of one stream");
-        if (limits.BytesPerSecond == 0) return;
+        if (_bytes > _limits.Bytes) throw Refusal.Limit("Limits:StreamBytes", _limits.Bytes, "bytes of one stream");
+        if (_limits.BytesPerSecond == 0) return;
         _window.Enqueue((waited, bytes));
         _windowWaited += waited;
         _windowBytes += bytes;
@@ -87,20 +127,15 @@ sealed class StreamGuard<T>(IAsyncStreamReader<T> frames, StreamLimits limits, T
             _windowWaited -= oldWaited;
             _windowBytes -= oldBytes;
         }
-        if (_windowWaited >= Window && _windowBytes < limits.BytesPerSecond * _windowWaited.TotalSeconds)
+        if (_windowWaited >= Window && _windowBytes < _limits.BytesPerSecond * _windowWaited.TotalSeconds)
             throw Breach("STREAM_TOO_SLOW", "frames came too slowly", "rate", Window);
     }
 
-    Refusal Expired() => Breach("STREAM_EXPIRED", "the stream was open too long", "duration", limits.Duration);
+    Refusal Expired() => Breach("STREAM_EXPIRED", "the stream was open too long", "duration", _limits.Duration);
 
     static Refusal Breach(string reason, string what, string guard, TimeSpan limit)
     {
         string seconds = limit.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
         return new(reason, $"{what} within {seconds} s; open a new stream and resume.", ("guard", guard), ("seconds", seconds));
     }
-
-    /// <summary>The read is still pending when the call ends and fails then; nobody is left to see it.</summary>
-    static void Abandon(Task<bool> next) =>
-        _ = next.ContinueWith(static t => _ = t.Exception, CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -14,10 +14,10 @@ public sealed class IngestTests : IAsyncLifetime
     {
         Limits = o.Limits with
         {
+            Uploads = 2,
             BatchBytes = 64 << 10,
             StreamIdle = TimeSpan.FromMilliseconds(300),
             FirstFrame = TimeSpan.FromMilliseconds(300),
-            Uploads = 2,
         },
     });
 
@@ -73,6 +73,20 @@ public sealed class IngestTests : IAsyncLifetime
         GetUploadResponse status = await _server.Datasets.GetUploadAsync(
             new GetUploadRequest { Dataset = "datasets/b", UploadId = upload });
         Assert.Equal(2u, (uint)status.NextSequence);
+    }
+
+    [Fact]
+    public async Task A_refused_stream_leaves_nothing_behind_for_the_next_call_on_the_connection()
+    {
+        await CreateAsync("r");
+        string upload = NewId();
+        for (int i = 0; i < 100; i++)
+        {
+            Failure refused = await Failure.OfAsync(() => _server.SendAsync(
+                Start("r", upload), Batch(1, [2, 2, 2, 2], 4), Batch(2, [2, 2, 2, 2], 4)));
+            Assert.Equal("OUT_OF_DOMAIN", refused.Reason);
+            Assert.Equal(0, await RecordsAsync("r"));
+        }
     }
 
     [Fact]

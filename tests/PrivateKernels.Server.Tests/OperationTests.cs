@@ -72,6 +72,90 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public async Task A_release_that_is_saved_but_not_posted_is_posted_as_it_is_at_the_next_start()
+    {
+        string directory = Directory.CreateTempSubdirectory("pk-pending-").FullName;
+        try
+        {
+            CreateReleaseResponse created;
+            byte[] pending;
+            await using (TestServer server = await StartAsync(
+                static o => o with { Build = new() { CompletionQuantum = TimeSpan.FromHours(1) } }, directory))
+            {
+                await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+                await server.IngestAsync("people", Pattern(10, 4), 4);
+                created = await server.Releases.CreateReleaseAsync(NewRelease("people", "r", 0.5));
+                pending = await PendingFileAsync(directory, created.Release.Accuracy.FileBytes);
+                Operation waiting = await server.Operations.GetOperationAsync(new GetOperationRequest { Name = created.Operation.Name });
+                Assert.Equal(BuildStage.Releasing, waiting.Metadata.Unpack<BuildMetadata>().Stage);
+            }
+            await using (TestServer server = await StartAsync(directory: directory))
+            {
+                V1.Release release = (await server.EndAsync(created.Operation)).Response.Unpack<V1.Release>();
+                Assert.Equal(System.Security.Cryptography.SHA256.HashData(pending), release.Sha256.ToByteArray());
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_damaged_file_is_named_and_the_other_releases_still_answer()
+    {
+        string directory = Directory.CreateTempSubdirectory("pk-damage-").FullName;
+        try
+        {
+            V1.Release damaged, whole;
+            await using (TestServer server = await StartAsync(directory: directory))
+            {
+                await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+                await server.IngestAsync("people", Pattern(10, 4), 4);
+                damaged = await server.BuildAsync(NewRelease("people", "damaged", 0.3));
+                whole = await server.BuildAsync(NewRelease("people", "whole", 0.3));
+            }
+            string file = Directory.GetFiles(directory, $"*{damaged.Uid}*", SearchOption.AllDirectories).Single();
+            byte[] bytes = await File.ReadAllBytesAsync(file);
+            bytes[^40] ^= 1;
+            await File.WriteAllBytesAsync(file, bytes);
+            await using (TestServer server = await StartAsync(directory: directory))
+            {
+                var query = new QueryRequest
+                {
+                    Release = damaged.Name,
+                    Points = new V1.Points { Dimension = 4, Values = { 0, 0, 0, 0 } },
+                };
+                Failure corrupt = await Failure.OfAsync(server.Queries.QueryAsync(query));
+                Assert.Equal(("FILE_CORRUPT", StatusCode.DataLoss), (corrupt.Reason, corrupt.Code));
+                query.Release = whole.Name;
+                Assert.Single((await server.Queries.QueryAsync(query)).Answers.Values);
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    static async Task<byte[]> PendingFileAsync(string directory, long size)
+    {
+        for (int i = 0; i < 500; i++, await Task.Delay(20))
+        {
+            try
+            {
+                string[] files = Directory.GetFiles(Path.Combine(directory, "pending"));
+                if (files.Length == 1 && new FileInfo(files[0]).Length == size) return await File.ReadAllBytesAsync(files[0]);
+            }
+            catch (IOException)
+            {
+                // It is being written.
+            }
+        }
+        throw new TimeoutException("the release was not saved");
+    }
+
+    [Fact]
     public async Task Deleting_a_dataset_by_force_ends_its_builds_first()
     {
         await using TestServer server = await StartAsync();

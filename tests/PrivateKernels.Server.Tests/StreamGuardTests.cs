@@ -37,8 +37,9 @@ public sealed class StreamGuardTests
     public async Task A_server_that_drains_ends_the_wait()
     {
         using var draining = new CancellationTokenSource();
-        var guard = new StreamGuard<BytesValue>(new Silence(), Limits, TimeProvider.System, draining.Token);
-        Task<BytesValue?> next = guard.NextAsync(CancellationToken.None);
+        await using var guard = new StreamGuard<BytesValue>(
+            new Silence(), Limits, TimeProvider.System, static () => { }, draining.Token, CancellationToken.None);
+        Task<BytesValue?> next = guard.NextAsync();
         await draining.CancelAsync();
         Assert.Equal("SHUTTING_DOWN", (await Assert.ThrowsAsync<Refusal>(() => next)).Reason);
     }
@@ -46,9 +47,9 @@ public sealed class StreamGuardTests
     static async Task ReadAsync(TimeSpan between, int size, int frames, TimeSpan serverTime, StreamLimits? limits = null)
     {
         var clock = new HandClock();
-        var guard = new StreamGuard<BytesValue>(
-            new Frames(clock, between, size, frames), limits ?? Limits, clock, CancellationToken.None);
-        while (await guard.NextAsync(CancellationToken.None) is not null) clock.Advance(serverTime);
+        await using var guard = new StreamGuard<BytesValue>(
+            new Frames(clock, between, size, frames), limits ?? Limits, clock, static () => { }, default, default);
+        while (await guard.NextAsync() is not null) clock.Advance(serverTime);
     }
 
     /// <summary>Frames of one size that take their time on a clock turned by hand.</summary>
@@ -70,7 +71,11 @@ public sealed class StreamGuardTests
     {
         public BytesValue Current => throw new InvalidOperationException();
 
-        public Task<bool> MoveNext(CancellationToken cancellationToken) => new TaskCompletionSource<bool>().Task;
+        public async Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return false;
+        }
     }
 
     sealed class HandClock : TimeProvider

@@ -107,6 +107,8 @@ public sealed class GpuEngine : IEngine
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells) =>
         _fallback.AddSpherical(map, points, cells);
 
+    public void AddPowers(PowerMap map, Points points, Span<long> cells) => _fallback.AddPowers(map, points, cells);
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension && sums.Length == queries.Count);

@@ -21,6 +21,13 @@ sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
             AddByClass(batch);
     }
 
+    /// <summary>Ends the sums: afterwards the cells are those that the sensitivity speaks of. Called once, after all batches.</summary>
+    public void Complete()
+    {
+        int size = measurement.Sketch.CellCount;
+        for (int block = 0; block < measurement.Blocks; block++) measurement.Sketch.Complete(cells.AsSpan(block * size, size));
+    }
+
     void AddByClass(Records batch)
     {
         ReadOnlySpan<uint> labels = batch.Labels.Span;

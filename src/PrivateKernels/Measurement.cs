@@ -98,6 +98,7 @@ public sealed class Measurement
     {
         var aggregation = new Aggregation(this, engine, cells);
         foreach (Records batch in batches) aggregation.Add(batch);
+        aggregation.Complete();
     }
 }
 

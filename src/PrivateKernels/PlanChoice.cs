@@ -37,7 +37,7 @@ sealed record PlanChoice(
             return (int)Math.Min(
                 LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
                 Math.Min(Limits.Features, Limits.Cells - 1));
-        double balance = Function.Entry.Methods[0] switch
+        double balance = Function.Methods[0] switch
         {
             SketchMethod.Fourier => FourierSketch.StructuredVariance / 8,
             SketchMethod.Spherical => SphericalSketch.StructuredVariance / 4,
@@ -50,13 +50,16 @@ sealed record PlanChoice(
         return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
     }
 
+    /// <summary>Noise of one cell over the sensitivity, at the level of a record.</summary>
+    double NoiseRatio => Facts.MaxRecordsPerUnit / Math.Sqrt(Math.ScaleB((double)Strength.Strength, -40));
+
     ReleasePlan? TryBuild(int features)
     {
         try
         {
             return Build(features);
         }
-        catch (LimitExceededException)
+        catch (Exception e) when (e is LimitExceededException or InvalidFieldException)
         {
             return null;
         }
@@ -81,7 +84,7 @@ sealed record PlanChoice(
         return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(measurement.Sketch, accuracy));
     }
 
-    SketchMethod Method => Request.Method ?? (Request.Landmarks is null ? Function.Entry.Methods[0] : SketchMethod.Landmark);
+    SketchMethod Method => Request.Method ?? (Request.Landmarks is null ? Function.Methods[0] : SketchMethod.Landmark);
 
     ISketch CreateSketch(int features) => Method switch
     {
@@ -92,7 +95,10 @@ sealed record PlanChoice(
             Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
         SketchMethod.Moment when Function is InnerProduct =>
             InnerProductSketch.Create(Function, Facts.Domain, Strength.Mechanism, Request.PerClass),
+        SketchMethod.Moment when Function is LpP => PowerMomentSketch.Create(Function, Facts.Domain),
         SketchMethod.Moment => MomentSketch.Create(Function, Facts.Domain),
+        SketchMethod.CoordinateGrid => CoordinateGridSketch.Create(
+            Function, Facts.Domain, features, Facts.MaxRecords, NoiseRatio),
         _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
     };
 
@@ -119,6 +125,7 @@ sealed record PlanChoice(
             FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
+            CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",
             _ => "Exact moments.",
         };

@@ -18,8 +18,8 @@ public static class Planner
     {
         PairFunction function = Catalog.Create(request.Function, request.Bandwidth, request.Exponent);
         PrivacyStrength strength = StrengthOf(request, facts.AccountUnit);
-        if (request.Method is { } method && !function.Entry.Methods.Contains(method))
-            throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Entry.Methods)}");
+        if (request.Method is { } method && !function.Methods.Contains(method))
+            throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
         CheckLandmarks(request, function, facts.Domain);
         if (request.PerClass && facts.Classes.Count == 0)
             throw new NotLabelledException();

@@ -61,6 +61,8 @@ sealed class NoFallback : IEngine
 
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells) => throw Refusal();
 
+    public void AddPowers(PowerMap map, Points points, Span<long> cells) => throw Refusal();
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
         throw Refusal();
 

@@ -54,7 +54,9 @@ static class Recipe
             SketchMethod.Sign => SignSketch.Read(reader, function, domain),
             SketchMethod.Spherical => SphericalSketch.Read(reader, function, domain),
             SketchMethod.Moment when function is InnerProduct => InnerProductSketch.Read(reader, function, domain),
+            SketchMethod.Moment when function is LpP => PowerMomentSketch.Read(function, domain),
             SketchMethod.Moment => MomentSketch.Read(function, domain),
+            SketchMethod.CoordinateGrid => CoordinateGridSketch.Read(reader, function, domain),
             _ => throw new InvalidDataException("the recipe names an unknown sketch"),
         };
         return new(sketch, classes, adjacency, recordsPerUnit, strength);

@@ -20,6 +20,8 @@ public abstract class ForwardingEngine(IEngine inner) : IEngine
 
     public virtual void AddMoments(MomentMap map, Points points, Span<long> cells) => Inner.AddMoments(map, points, cells);
 
+    public virtual void AddPowers(PowerMap map, Points points, Span<long> cells) => Inner.AddPowers(map, points, cells);
+
     public virtual void MultiplyRows(FourierMap map, Points points, Span<float> products) =>
         Inner.MultiplyRows(map, points, products);
 

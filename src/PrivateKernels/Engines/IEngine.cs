@@ -53,6 +53,9 @@ public interface IEngine : IDisposable
     /// <summary>Adds the integer moments of each point, norm-clamped; see <see cref="MomentMap"/>.</summary>
     void AddMoments(MomentMap map, Points points, Span<long> cells);
 
+    /// <summary>Adds the integer powers of each coordinate of each point; see <see cref="PowerMap"/>.</summary>
+    void AddPowers(PowerMap map, Points points, Span<long> cells);
+
     /// <summary>
     /// products[n m + j] = t_j of point n, the phase of <see cref="FourierMap"/>: the rows of the map times the points, in fp32.
     /// </summary>

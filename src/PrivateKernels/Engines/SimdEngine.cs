@@ -113,6 +113,18 @@ public sealed unsafe class SimdEngine : IEngine
         }
     }
 
+    public void AddPowers(PowerMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension, nameof(points));
+        Expect(cells.Length == map.Dimension * map.Weights.Length, nameof(cells));
+        fixed (float* x = points.Values.Span)
+        fixed (long* to = cells)
+        {
+            if (_wide) PowerMoments<Lanes16>.Add(_workers, map, x, points.Count, to);
+            else PowerMoments<Lanes8>.Add(_workers, map, x, points.Count, to);
+        }
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension, nameof(queries));
@@ -122,6 +134,7 @@ public sealed unsafe class SimdEngine : IEngine
         {
             (int n, int q, int d) = (points.Count, queries.Count, points.Dimension);
             if (function.Geometry == PairGeometry.Sphere) AngularSums.Add(_workers, function, x, n, y, q, d, to);
+            else if (function.Geometry == PairGeometry.Power) PowerSums.Add(_workers, function.Exponent, x, n, y, q, d, to);
             else if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, n, y, q, d, to);
             else ExactSums<Lanes8, Tile6x16>.Add(_workers, function, x, n, y, q, d, to);
         }

@@ -16,6 +16,9 @@ public enum PairGeometry
 
     /// <summary>s = |x/|x| - y/|y||_2^2, at most 4: the squared chord of the angle between them; f = 0 if x or y is 0.</summary>
     Sphere,
+
+    /// <summary>s = sum over coordinates of |x_i - y_i|^p, p the function's exponent.</summary>
+    Power,
 }
 
 /// <summary>
@@ -34,6 +37,9 @@ public abstract class PairFunction
     public double Exponent { get; protected init; }
 
     public abstract PairGeometry Geometry { get; }
+
+    /// <summary>Sketches that serve the function with these parameters, the planner's choice first.</summary>
+    public virtual IReadOnlyList<SketchMethod> Methods => Entry.Methods;
 
     /// <summary>f as a function of s, in fp64.</summary>
     public abstract double Profile(double s);
@@ -62,6 +68,7 @@ public abstract class PairFunction
             {
                 PairGeometry.L1 => Math.Abs(z),
                 PairGeometry.InnerProduct => a * b,
+                PairGeometry.Power => Math.Pow(Math.Abs(z), Exponent),
                 _ => z * z,
             };
         }
@@ -107,7 +114,7 @@ public abstract class PairFunction
 /// <param name="NeedsBox">Needs the domain's lower and upper.</param>
 /// <param name="NeedsMaxNorm">Needs the domain's max_norm.</param>
 /// <param name="Mechanisms">Mechanisms it can be released with.</param>
-/// <param name="Methods">Sketches that serve it, the planner's choice first.</param>
+/// <param name="Methods">Sketches that serve it for some parameters; see <see cref="PairFunction.Methods"/>.</param>
 /// <param name="Create">Makes the function from (bandwidth, exponent), already checked against the two flags.</param>
 public sealed record PairFunctionEntry(
     string Name, string Formula, bool IsKernel, bool UsesBandwidth, bool UsesExponent, bool NeedsBox, bool NeedsMaxNorm,

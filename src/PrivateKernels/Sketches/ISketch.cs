@@ -37,6 +37,14 @@ public interface ISketch
     void Add(IEngine engine, Points points, Span<long> cells);
 
     /// <summary>
+    /// Turns the sums of one block, all records added and no noise yet, into the cells that are released: the rest of the
+    /// linear map, where a sketch does it once for all records. <see cref="Sensitivity"/> speaks of the cells after this.
+    /// </summary>
+    void Complete(Span<long> block)
+    {
+    }
+
+    /// <summary>
     /// Brings <paramref name="columns"/> blocks of noisy cells side by side into the form that <see cref="Estimate"/>
     /// reads fastest. Done once per release.
     /// </summary>

@@ -15,6 +15,9 @@ public enum SketchMethod
     /// <summary>Sign features on a grid; l1 distance.</summary>
     Sign = 6,
 
-    /// <summary>Exact moments; inner product, squared l2.</summary>
+    /// <summary>Exact moments; inner product, squared l2, even powers.</summary>
     Moment = 7,
+
+    /// <summary>Grid per coordinate; sums of |z_i|^p with 0 &lt; p &lt; 2.</summary>
+    CoordinateGrid = 8,
 }

@@ -47,6 +47,27 @@ public sealed class OtherEngineTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 1, 2)]
+    [InlineData(5000, 3, 6)]
+    [InlineData(100, 37, 4)]
+    public void Powers_equal_the_plain_recipe(int n, int d, int p)
+    {
+        int[] weights = [.. Enumerable.Range(0, p).Select(k => (1 << 20) - 77777 * k)];
+        var map = new PowerMap(d, -1.5f, 0.75f, -0.375f, (float)(1 / 1.125), weights);
+        foreach (Points points in new[] { EngineCases.Normal(n, d), EngineCases.Edges(d) })
+        {
+            var expected = new long[d * p];
+            Reference.AddPowers(map, points, expected);
+            foreach (SimdEngine engine in EngineCases.Engines)
+            {
+                var cells = new long[d * p];
+                engine.AddPowers(map, points, cells);
+                Assert.Equal(expected, cells);
+            }
+        }
+    }
+
     public static TheoryData<string, int> FunctionsAndDimensions()
     {
         var cases = new TheoryData<string, int>();

@@ -123,6 +123,18 @@ public sealed class ReferenceEngine : IEngine
         static int Cell(float value) => (int)Math.Clamp(value, -SphericalMap.Limit, SphericalMap.Limit);
     }
 
+    public void AddPowers(PowerMap map, Points points, Span<long> cells)
+    {
+        int p = map.Weights.Length;
+        for (int n = 0; n < points.Count; n++)
+            for (int i = 0; i < map.Dimension; i++)
+            {
+                float centred = Math.Clamp(points.Row(n)[i], map.Lower, map.Upper) - map.Center;
+                float t = Math.Clamp(centred * map.Scale, -1f, 1f), u = t;
+                for (int k = 0; k < p; k++, u *= t) cells[i * p + k] += (int)(u * map.Weights[k]);
+            }
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         for (int q = 0; q < queries.Count; q++)

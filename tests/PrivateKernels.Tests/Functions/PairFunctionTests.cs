@@ -8,16 +8,27 @@ public sealed class PairFunctionTests
 
     public static TheoryData<string> Names => [.. Catalog.Functions.Select(static e => e.Name)];
 
+    public static TheoryData<string> Cases => [.. SamplePoints.Functions];
+
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(Cases))]
     public void Sums_equal_the_golden_ones(string name)
     {
         foreach (JsonElement dimension in Sums.Rows("dims"))
         {
             int d = dimension.GetProperty("d").GetInt32();
             PairFunction f = SamplePoints.Function(name, d);
-            string key = name == "cauchy" || name == "rational_quadratic" ? "rational_quadratic_1" : name;
-            double[] expected = [.. dimension.GetProperty("sums").Rows(key).Select(static e => e.GetDouble())];
+            string key = name switch
+            {
+                "cauchy" or "rational_quadratic" => "rational_quadratic_1",
+                "lp_p@1" => "l1",
+                "lp_p@2" => "l2_squared",
+                _ => name.Replace('@', '_'),
+            };
+            // Powers have golden sums up to dimension 16, and none for p = 6.
+            if (!dimension.GetProperty("sums").TryGetProperty(key, out JsonElement golden) && name.StartsWith("lp_p", StringComparison.Ordinal))
+                continue;
+            double[] expected = [.. golden.EnumerateArray().Select(static e => e.GetDouble())];
             double largest = f.Geometry == PairGeometry.Sphere ? 100 : f.Entry.IsKernel && f is not InnerProduct ? 1 : d;
             for (int q = 0; q < expected.Length; q++)
             {
@@ -30,7 +41,7 @@ public sealed class PairFunctionTests
     }
 
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(Cases))]
     public void A_function_is_symmetric_and_right_at_distance_zero(string name)
     {
         PairFunction f = SamplePoints.Function(name, 5);

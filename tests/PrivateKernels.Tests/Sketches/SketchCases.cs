@@ -32,7 +32,8 @@ static class SketchCases
 
     public static Domain Domain(int d) => new(d, -0.5, 0.5, 0.5 * Math.Sqrt(d) + 1e-3);
 
-    public static DatasetFacts Facts(int d, Adjacency adjacency = Adjacency.AddOrRemoveOne, CostUnit unit = CostUnit.MuSquared, params string[] classes) =>
+    public static DatasetFacts Facts(
+        int d, Adjacency adjacency = Adjacency.AddOrRemoveOne, CostUnit unit = CostUnit.MuSquared, params string[] classes) =>
         new(Domain(d), adjacency, MaxRecordsPerUnit: 1, MaxRecords: 10_000, classes, unit);
 
     public static ReleaseRequest Request(string name, int d, CostUnit unit = CostUnit.MuSquared)

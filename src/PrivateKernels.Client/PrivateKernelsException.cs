@@ -60,9 +60,11 @@ public sealed class PrivateKernelsException : Exception
     internal PrivateKernelsException WithRowsAfter(long rowsBefore)
     {
         if (!Metadata.TryGetValue("row", out string? text) || !long.TryParse(text, out long row)) return this;
-        var metadata = new Dictionary<string, string>(Metadata) { ["row"] = $"{row + rowsBefore}" };
-        return new(Reason, Code, Message.Replace($"row {row}", $"row {row + rowsBefore}", StringComparison.Ordinal),
-            metadata, this);
+        string placed = $"{row + rowsBefore}";
+        string message = Message
+            .Replace($"row {text}", $"row {placed}", StringComparison.Ordinal)
+            .Replace($"Row {text}", $"Row {placed}", StringComparison.Ordinal);
+        return new(Reason, Code, message, new Dictionary<string, string>(Metadata) { ["row"] = placed }, this);
     }
 
     static IReadOnlyDictionary<string, string> Nothing => new Dictionary<string, string>();

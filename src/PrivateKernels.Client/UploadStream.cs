@@ -91,10 +91,12 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
         {
             await SendBatchesAsync(call, started, stop.Token);
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException or OperationCanceledException)
+        catch (Exception e)
         {
-            // What the server said is in the replies; a write only notices that nobody listens.
-            await replies;
+            // A write only notices that nobody listens; what the server said is in the replies.
+            if (e is not (RpcException or OperationCanceledException)) await stop.CancelAsync();
+            await ((Task)replies).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (e is RpcException or OperationCanceledException) await replies;
             throw;
         }
         return await replies;
@@ -185,7 +187,17 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
         return batch;
     }
 
-    static Task WriteAsync(
+    static async Task WriteAsync(
         AsyncDuplexStreamingCall<V1.IngestPointsRequest, V1.IngestPointsResponse> call, V1.IngestPointsRequest frame,
-        CancellationToken cancellation) => call.RequestStream.WriteAsync(frame, cancellation);
+        CancellationToken cancellation)
+    {
+        try
+        {
+            await call.RequestStream.WriteAsync(frame, cancellation);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new RpcException(new(StatusCode.Unavailable, "the stream is closed", e));
+        }
+    }
 }

@@ -39,6 +39,7 @@ static class ClientWire
             Features = (uint)request.Features,
             PerClass = request.PerClass,
             Method = (V1.SketchMethod)(request.Method ?? 0),
+            PublicDataset = request.PublicDataset,
         };
         if (request.Seed is { } seed) sketch.Seed = seed;
         var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)(request.Mechanism ?? 0) };

@@ -132,7 +132,10 @@ sealed class BuildQueue : IAsyncDisposable
             try
             {
                 Measurement measurement = StoredBuild.Read(job.Build.Release.Spec)
-                    .Measurement(job.Build.Dataset.Definition, job.Build.Release.Cost.Unit);
+                    .Measurement(_directory, job.Build.Dataset.Definition, job.Build.Release.Cost.Unit);
+                // A public dataset that was replaced gives other landmarks: give up while the hold can still be returned.
+                if (!job.Build.Receipt.Fingerprint.Span.SequenceEqual(measurement.Fingerprint.Span))
+                    throw new InvalidOperationException("the measurement is not the one that was reserved");
                 return await Task.Run(() => measurement.Invoke(
                     job.Build.Receipt, job.Rows(measurement.Sketch, _stopping.Token), next, job.EnterReleasing));
             }

@@ -28,7 +28,7 @@ sealed class ReleaseService(
         for (int i = 0; i < request.Specs.Count; i++)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
-            ReleasePlan plan = Planner.Plan(ReleaseWire.Parse(request.Specs[i], $"specs[{i}]"), facts, Limits, goal);
+            ReleasePlan plan = Planner.Plan(ReleaseWire.Parse(request.Specs[i], $"specs[{i}]", new(directory)), facts, Limits, goal);
             response.Estimates.Add(Estimate(plan, facts, account, withAlternatives: true));
         }
         return Task.FromResult(response);
@@ -40,10 +40,11 @@ sealed class ReleaseService(
         Call call = Requests.Identify(request, request.Parent, request.ValidateOnly);
         string id = request.ReleaseId.Length > 0
             ? Names.CheckedId(request.ReleaseId, "release_id") : $"r-{Guid.NewGuid().ToString("N")[..12]}";
-        ReleaseRequest asked = ReleaseWire.Parse(request.Spec, "spec");
+        var landmarks = new LandmarkRows(directory);
+        ReleaseRequest asked = ReleaseWire.Parse(request.Spec, "spec", landmarks);
         DatasetFacts facts = Facts(dataset.Definition, account);
         ReleasePlan plan = Planner.Plan(asked with { Seed = asked.Seed ?? PublicRandom.DrawSeed() }, facts, Limits);
-        var stored = new StoredBuild(facts.MaxRecords, new V1.CreateReleaseResponse
+        var stored = new StoredBuild(facts.MaxRecords, landmarks.Rows, new V1.CreateReleaseResponse
         {
             Release = ReleaseWire.Describe(plan, dataset.Definition, account.DisplayDelta),
             Estimate = Estimate(plan, facts, account, withAlternatives: false),

@@ -9,7 +9,7 @@ static class ReleaseWire
     const string Later = "is not in this version";
 
     /// <summary>What is asked, with everything that this version lacks refused by name.</summary>
-    internal static ReleaseRequest Parse(V1.ReleaseSpec? spec, string field)
+    internal static ReleaseRequest Parse(V1.ReleaseSpec? spec, string field, LandmarkRows landmarks)
     {
         if (spec is null) throw Refusal.Field(field, "must be set");
         if (spec.Accumulator.Length > 0)
@@ -21,7 +21,6 @@ static class ReleaseWire
         if (sketch.ProjectedDimension != 0) throw Refusal.Field($"{field}.sketch.projected_dimension", Later);
         if (sketch.Weighting is not (V1.Weighting.Unspecified or V1.Weighting.One))
             throw Refusal.Field($"{field}.sketch.weighting", Later);
-        if (sketch.PublicDataset.Length > 0) throw Refusal.Field($"{field}.sketch.public_dataset", Later);
         if (sketch.ClassLeastSquares) throw Refusal.Field($"{field}.sketch.class_least_squares", Later);
         return new ReleaseRequest
         {
@@ -33,6 +32,8 @@ static class ReleaseWire
             Features = sketch.Features <= int.MaxValue ? (int)sketch.Features : int.MaxValue,
             Seed = sketch.HasSeed ? sketch.Seed : null,
             PerClass = sketch.PerClass,
+            PublicDataset = sketch.PublicDataset,
+            Landmarks = landmarks.Read(sketch.PublicDataset, $"{field}.sketch.public_dataset"),
             Mechanism = privacy.Mechanism == V1.Mechanism.Unspecified
                 ? null : Known<MechanismKind>((int)privacy.Mechanism, $"{field}.privacy.mechanism"),
             Loss = privacy.StrengthCase == V1.PrivacySpec.StrengthOneofCase.Loss
@@ -53,6 +54,7 @@ static class ReleaseWire
             Weighting = V1.Weighting.One,
             PerClass = request.PerClass,
             Method = (V1.SketchMethod)plan.Measurement.Sketch.Method,
+            PublicDataset = request.PublicDataset,
         };
         if (request.Seed is { } seed) sketch.Seed = seed;
         var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)plan.Measurement.Strength.Mechanism };
@@ -122,24 +124,27 @@ static class ReleaseWire
 }
 
 /// <summary>
-/// What storage keeps with a reservation: the bound on the records that the plan was made with, then the reply to the
-/// call that made it. Both together make the same measurement again after a restart, whatever the configuration is
-/// then.
+/// What storage keeps with a reservation: the bound on the records that the plan was made with, how many rows the
+/// public dataset of its landmarks had, then the reply to the call that made it. All together make the same measurement again
+/// after a restart, whatever the configuration is then.
 /// </summary>
-readonly record struct StoredBuild(long MaxRecords, V1.CreateReleaseResponse Reply)
+readonly record struct StoredBuild(long MaxRecords, long PublicRows, V1.CreateReleaseResponse Reply)
 {
     static readonly PlannerLimits NoLimits = new(int.MaxValue, long.MaxValue);
 
-    internal byte[] ToBytes() => [.. BitConverter.GetBytes(MaxRecords), .. Reply.ToByteArray()];
+    internal byte[] ToBytes() =>
+        [.. BitConverter.GetBytes(MaxRecords), .. BitConverter.GetBytes(PublicRows), .. Reply.ToByteArray()];
 
-    internal static StoredBuild Read(ReadOnlyMemory<byte> bytes) =>
-        new(BitConverter.ToInt64(bytes.Span), V1.CreateReleaseResponse.Parser.ParseFrom(bytes.Span[8..]));
+    internal static StoredBuild Read(ReadOnlyMemory<byte> bytes) => new(
+        BitConverter.ToInt64(bytes.Span), BitConverter.ToInt64(bytes.Span[8..]),
+        V1.CreateReleaseResponse.Parser.ParseFrom(bytes.Span[16..]));
 
     /// <summary>The measurement that was reserved; its receipt would refuse any other.</summary>
-    internal Measurement Measurement(DatasetDefinition definition, CostUnit account)
+    internal Measurement Measurement(DataDirectory directory, DatasetDefinition definition, CostUnit account)
     {
         DatasetFacts facts = Facts(definition, account, MaxRecords);
-        return Planner.Plan(ReleaseWire.Parse(Reply.Release.Spec, "spec"), facts, NoLimits).Measurement;
+        ReleaseRequest request = ReleaseWire.Parse(Reply.Release.Spec, "spec", new LandmarkRows(directory, PublicRows));
+        return Planner.Plan(request, facts, NoLimits).Measurement;
     }
 
     internal static DatasetFacts Facts(DatasetDefinition d, CostUnit account, long maxRecords) =>

@@ -16,6 +16,12 @@ public sealed record ReleaseRequest
     public SketchMethod? Method { get; init; }
 
     /// <summary>
+    /// Name of the public data set that landmarks come from; empty = none. For the wire alone: the planner takes
+    /// <see cref="Landmarks"/>.
+    /// </summary>
+    public string PublicDataset { get; init; } = "";
+
+    /// <summary>
     /// Public points that landmarks are taken from; null = none. Required by <see cref="SketchMethod.Landmark"/>, refused with
     /// any other method that is named; with no method named the planner then takes landmarks.
     /// </summary>

@@ -35,7 +35,11 @@ public sealed class ReleaseTests : IAsyncLifetime
     [InlineData("method later", "INVALID_FIELD")]
     [InlineData("projection", "INVALID_FIELD")]
     [InlineData("weighting", "INVALID_FIELD")]
-    [InlineData("public dataset", "INVALID_FIELD")]
+    [InlineData("landmarks of nowhere", "RESOURCE_NOT_FOUND")]
+    [InlineData("landmarks of private rows", "NOT_PUBLIC")]
+    [InlineData("landmarks of no rows", "INVALID_FIELD")]
+    [InlineData("landmarks by name", "INVALID_FIELD")]
+    [InlineData("landmark without", "INVALID_FIELD")]
     [InlineData("least squares", "INVALID_FIELD")]
     [InlineData("features", "LIMIT_EXCEEDED")]
     [InlineData("accumulator", "NOT_ONE_PASS")]
@@ -69,7 +73,11 @@ public sealed class ReleaseTests : IAsyncLifetime
                 case "method later": s.Method = V1.SketchMethod.Tree; break;
                 case "projection": s.ProjectedDimension = 2; break;
                 case "weighting": s.Weighting = Weighting.Value; break;
-                case "public dataset": s.PublicDataset = "datasets/p"; break;
+                case "landmarks of nowhere": s.PublicDataset = "datasets/p"; break;
+                case "landmarks of private rows": s.PublicDataset = "datasets/people"; break;
+                case "landmarks of no rows": s.PublicDataset = "datasets/open"; break;
+                case "landmarks by name": s.PublicDataset = "people"; break;
+                case "landmark without": s.Method = V1.SketchMethod.Landmark; break;
                 case "least squares": s.ClassLeastSquares = true; break;
                 case "features": s.Features = 1_000_000; break;
                 case "accumulator": r.Spec.Accumulator = "a"; break;
@@ -81,6 +89,7 @@ public sealed class ReleaseTests : IAsyncLifetime
                 default: p.Loss.Epsilon = 1.1; break;
             }
         });
+        if (what == "landmarks of no rows") await CreatePublicAsync("open");
         string before = await _server.LedgerAsync("people");
         Failure refused = await Failure.OfAsync(_server.Releases.CreateReleaseAsync(request));
         Assert.Equal(reason, refused.Reason);
@@ -172,15 +181,43 @@ public sealed class ReleaseTests : IAsyncLifetime
     [Fact]
     public async Task A_public_dataset_has_no_account()
     {
-        await _server.Datasets.CreateDatasetAsync(NewDataset("open", static r =>
-        {
-            r.Dataset.Kind = DatasetKind.Public;
-            r.Budget = null;
-        }));
+        await CreatePublicAsync("open");
         Assert.Equal("INVALID_FIELD", (await Failure.OfAsync(_server.Releases.CreateReleaseAsync(NewRelease("open", "r", 1)))).Reason);
         Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(_server.Datasets.GetBudgetAsync(
             new GetBudgetRequest { Name = "datasets/open/budget" }))).Reason);
     }
+
+    [Fact]
+    public async Task Landmarks_of_a_public_dataset_make_answers_that_are_exact_there()
+    {
+        float[] landmarks = Pattern(40, 4), values = Pattern(300, 4);
+        for (int i = 0; i < values.Length; i++) values[i] = 1 - values[i];
+        await CreatePublicAsync("open");
+        await _server.IngestAsync("open", landmarks, 4);
+        await _server.Datasets.CreateDatasetAsync(NewDataset("rich", static r => r.Budget.Epsilon = 1000));
+        await _server.IngestAsync("rich", values, 4);
+        V1.Release built = await _server.BuildAsync(NewRelease("rich", "r", 500, static r =>
+        {
+            r.Spec.Sketch.Features = 0;
+            r.Spec.Sketch.PublicDataset = "datasets/open";
+        }));
+        Assert.Equal(ReleaseState.Ready, built.State);
+        Assert.Equal(
+            (V1.SketchMethod.Landmark, 40u, "datasets/open"),
+            (built.Spec.Sketch.Method, built.Spec.Sketch.Features, built.Spec.Sketch.PublicDataset));
+        var points = new V1.Points { Dimension = 4, Values = { landmarks } };
+        QueryResponse sums = await _server.Queries.QueryAsync(new QueryRequest { Release = built.Name, Points = points });
+        double[] exact = ExactSums(values, points.Values);
+        for (int q = 0; q < exact.Length; q++)
+            Assert.InRange(Math.Abs(sums.Answers.Values[q] - exact[q]), 0, 0.1 + 6 * sums.Answers.NoiseStd[q]);
+        Assert.InRange(sums.Answers.NoiseStd.Max(), 1e-3, 0.5);
+    }
+
+    Task CreatePublicAsync(string id) => _server.Datasets.CreateDatasetAsync(NewDataset(id, static r =>
+    {
+        r.Dataset.Kind = DatasetKind.Public;
+        r.Budget = null;
+    })).ResponseAsync;
 
     [Fact]
     public async Task A_function_that_needs_a_bound_is_refused_without_it()

@@ -44,8 +44,14 @@ static class ReleaseOptions
 
     static readonly Option<int> Features = new("--features")
     {
-        Description = "Random features (default: the planner chooses).",
+        Description = "Random features, or landmarks (default: the planner chooses).",
         HelpName = "M",
+    };
+
+    static readonly Option<string?> Landmarks = new("--landmarks")
+    {
+        Description = "Public dataset to take landmarks from: best where it resembles the data; needs a kernel.",
+        HelpName = "PUBLIC_DATASET",
     };
 
     static readonly Option<string?> Noise = new Option<string?>("--mechanism")
@@ -53,7 +59,8 @@ static class ReleaseOptions
         Description = "Noise (default: gaussian, or laplace on a pure account).",
     }.AcceptOnlyFromAmong("gaussian", "laplace");
 
-    public static IEnumerable<Option> All => [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Noise];
+    public static IEnumerable<Option> All =>
+        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Landmarks, Noise];
 
     public static async Task<ReleaseRequest> ReadAsync(
         Session session, DatasetHandle dataset, CancellationToken cancellation)
@@ -74,6 +81,7 @@ static class ReleaseOptions
             Exponent = session.Get(Exponent),
             Features = session.Get(Features),
             PerClass = session.Get(PerClass),
+            PublicDataset = session.Get(Landmarks) is { } name ? $"datasets/{name}" : "",
             Mechanism = mechanism,
             Loss = new PrivacyLoss(session.Get(Epsilon), delta),
         };

@@ -78,6 +78,27 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Landmarks_come_from_a_public_dataset_and_answers_with_them_are_the_same_offline()
+    {
+        await CreateAndImportAsync("animals");
+        await OkAsync("dataset", "create", "open", "--public", "--dimension", "2", "--classes", "cat,dog");
+        await OkAsync("dataset", "import", "open", At("rows.csv"));
+        string[] options =
+            ["--function", "exponential", "--bandwidth", "1", "--epsilon", "5", "--landmarks", "open", "--features", "50"];
+        JsonElement estimate = await OkAsync(["release", "estimate", "animals", .. options]);
+        Assert.Equal("landmark", estimate.GetProperty("method").GetString());
+        await OkAsync(["release", "create", "animals", "near", .. options]);
+        await OkAsync("release", "download", "animals/near", At("near.pkr"));
+        JsonElement online = await OkAsync("query", "animals/near", At("queries.npy"));
+        Assert.All(online.GetProperty("answers").EnumerateArray(), static a =>
+            Assert.InRange(a.GetProperty("value").GetDouble(), 100, 300));
+        Assert.Equal(
+            online.GetRawText(), (await OkAsync("query", "--offline", At("near.pkr"), At("queries.npy"))).GetRawText());
+        JsonElement refusal = await FailAsync(1, ["release", "estimate", "animals", .. options[..^3], "animals"]);
+        Assert.Equal("NOT_PUBLIC", refusal.GetProperty("reason").GetString());
+    }
+
+    [Fact]
     public async Task Offline_answers_are_the_servers_bit_for_bit()
     {
         await CreateAndImportAsync("animals");

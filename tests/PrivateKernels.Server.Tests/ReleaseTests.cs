@@ -207,17 +207,17 @@ public sealed class ReleaseTests : IAsyncLifetime
             (built.Spec.Sketch.Method, built.Spec.Sketch.Features, built.Spec.Sketch.PublicDataset));
         var points = new V1.Points { Dimension = 4, Values = { landmarks } };
         QueryResponse sums = await _server.Queries.QueryAsync(new QueryRequest { Release = built.Name, Points = points });
-        double[] exact = ExactSums(values, points.Values);
+        double[] exact = ThinPathTests.ExactSums(values, points.Values);
         for (int q = 0; q < exact.Length; q++)
             Assert.InRange(Math.Abs(sums.Answers.Values[q] - exact[q]), 0, 0.1 + 6 * sums.Answers.NoiseStd[q]);
         Assert.InRange(sums.Answers.NoiseStd.Max(), 1e-3, 0.5);
     }
 
-    Task CreatePublicAsync(string id) => _server.Datasets.CreateDatasetAsync(NewDataset(id, static r =>
+    async Task CreatePublicAsync(string id) => await _server.Datasets.CreateDatasetAsync(NewDataset(id, static r =>
     {
         r.Dataset.Kind = DatasetKind.Public;
         r.Budget = null;
-    })).ResponseAsync;
+    }));
 
     [Fact]
     public async Task A_function_that_needs_a_bound_is_refused_without_it()

@@ -126,7 +126,7 @@ public sealed class ThinPathTests
         return [.. file];
     }
 
-    static double[] ExactSums(float[] values, RepeatedField<float> queries)
+    internal static double[] ExactSums(float[] values, RepeatedField<float> queries)
     {
         PairFunction f = Catalog.Create("gaussian", 1, 0);
         var sums = new double[queries.Count / 4];

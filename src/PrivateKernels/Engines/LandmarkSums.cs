@@ -75,7 +75,7 @@ static unsafe class LandmarkSums<V, TTile>
         for (nint i = 0; i < count; i += V.Count) V.Store(V.Truncate(V.Load(values + i) * scale), values + i);
     }
 
-    /// <summary>Shortens the columns that are too long: few, as features are no longer than 1 but for rounding.</summary>
+    /// <summary>Shortens the columns that are too long: few, for |phi| is at most 1 but for rounding.</summary>
     static void Clamp(int* v, int features, int count)
     {
         long* norms = stackalloc long[TTile.Columns];

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace PrivateKernels;
 
 /// <summary>
-/// L^-1 for k(Z, Z) + lambda I = L L' in fp64, rounded to fp32. Sums have a fixed order and a fixed register width, so the
-/// bits do not depend on processor or number of threads.
+/// L^-1 for k(Z, Z) + lambda I = L L' in fp64, rounded to fp32. Sums have a fixed order and a fixed register width, so
+/// the bits do not depend on processor or number of threads.
 /// </summary>
 static unsafe class LandmarkFactor
 {
@@ -14,8 +14,8 @@ static unsafe class LandmarkFactor
     const int Rows = 4;
 
     /// <summary>
-    /// The lower triangle of L^-1, row after row; null if k(Z, Z) is not positive definite to fp64, or if an entry passes
-    /// <see cref="LandmarkMap.LargestEntry"/>.
+    /// The lower triangle of L^-1, row after row; null if k(Z, Z) is not positive definite to fp64, or if an entry
+    /// passes <see cref="LandmarkMap.LargestEntry"/>.
     /// </summary>
     public static float[]? InverseTriangle(PairFunction function, float[] points, int dimension)
     {
@@ -108,7 +108,8 @@ static unsafe class LandmarkFactor
         for (int j = from; j < to; j += 2)
         {
             double* a = l + (nint)j * stride, b = a + stride;
-            Vector256<double> s0 = default, s1 = default, s2 = default, s3 = default, t0 = default, t1 = default, t2 = default, t3 = default;
+            Vector256<double> s0 = default, s1 = default, s2 = default, s3 = default;
+            Vector256<double> t0 = default, t1 = default, t2 = default, t3 = default;
             int whole = from + (j - from) / 4 * 4;
             for (int k = from; k < whole; k += 4)
             {
@@ -149,7 +150,8 @@ static unsafe class LandmarkFactor
     {
         Vector256<double> sums = default;
         int k = 0;
-        for (; k + 4 <= count; k += 4) sums = Vector256.FusedMultiplyAdd(Vector256.Load(x + k), Vector256.Load(y + k), sums);
+        for (; k + 4 <= count; k += 4)
+            sums = Vector256.FusedMultiplyAdd(Vector256.Load(x + k), Vector256.Load(y + k), sums);
         double sum = Total(sums);
         for (; k < count; k++) sum += x[k] * y[k];
         return sum;

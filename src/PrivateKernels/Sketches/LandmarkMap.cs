@@ -1,12 +1,13 @@
 namespace PrivateKernels;
 
 /// <summary>
-/// The public linear part of a landmark sketch: D landmarks z_j and the lower triangle M of L^-1, LL' = k(Z, Z) + lambda I.
+/// The public linear part of a landmark sketch: D landmarks z_j and the lower triangle M of L^-1, where LL' = k(Z, Z) +
+/// lambda I.
 /// </summary>
 /// <remarks>
-/// Recipe in fp32. 1. Distance to landmark j: t = x[k] - z_j[k]; s = fma(t, t, s), or s = s + |t| for kernels of |x - y|_1,
-/// k rising, s from +0. 2. k_j = <see cref="PairFunction.ApplyProfile"/> of s: the recipes of <see cref="Profiles"/>, with
-/// correctly rounded roots and quotients. 3. phi_i: a = fma(M[i, j], k_j, a), j = 0..i rising, a from +0, limited to
+/// Recipe in fp32. 1. Distance to landmark j: t = x[k] - z_j[k]; s = fma(t, t, s), or s = s + |t| for kernels of
+/// |x - y|_1, k rising, s from +0. 2. k_j = <see cref="PairFunction.ApplyProfile"/> of s: the recipes of
+/// <see cref="Profiles"/>, with correctly rounded roots and quotients. 3. phi_i: a = fma(M[i, j], k_j, a), j = 0..i rising, a from +0, limited to
 /// [-2, 2] by comparison. 4. Cells: v_i = trunc(phi_i (2^20 - 1)), then <see cref="NormClamp"/> at 2^40.
 /// </remarks>
 public sealed class LandmarkMap
@@ -17,7 +18,7 @@ public sealed class LandmarkMap
     /// <summary>A - 1: what features are multiplied with before truncation.</summary>
     internal const float Scale = (1 << 20) - 1;
 
-    /// <summary>Features are limited to this size, so that the conversion to integers is defined whatever M holds.</summary>
+    /// <summary>Features are limited to this size: the conversion to integers is defined whatever M holds.</summary>
     internal const float Limit = 2;
 
     /// <summary>Largest size of an entry of M: the landmarks are too close to each other where it is passed.</summary>

@@ -7,10 +7,10 @@ namespace PrivateKernels;
 /// lambda I, psi(y) = phi(y). Exact at the landmarks up to lambda; D landmarks, D cells and a count.
 /// </summary>
 /// <remarks>
-/// Guarantee: after the integer norm clamp the D feature cells of a record have an L2 norm of at most A = 2^20 for every x
-/// and every landmark set, hence an L1 norm of at most floor(A sqrt D); the count adds C. Blocks side by side: a change
-/// within a block moves the cells by at most twice the norm without count; a change of block by sqrt 2 times the norm with
-/// count. Landmarks are public points, never private ones; they and L^-1 are part of the release.
+/// Guarantee: after the integer norm clamp the D feature cells of a record have an L2 norm of at most A = 2^20 for
+/// every x and every landmark set, hence an L1 norm of at most floor(A sqrt D); the count adds C. Blocks side by side: a
+/// change within a block moves the cells by at most twice the norm without count; a change of block by sqrt 2 times the
+/// norm with count. Landmarks are public points, never private ones; they and L^-1 are part of the release.
 /// </remarks>
 public sealed class LandmarkSketch : ISketch
 {
@@ -20,7 +20,7 @@ public sealed class LandmarkSketch : ISketch
     /// <summary>Under pure epsilon noise grows with the root of D (7.2a).</summary>
     const int MostPureLandmarks = 256;
 
-    /// <summary>Below this |phi(y)|^2 the landmarks say too little about a query for a bound to mean anything.</summary>
+    /// <summary>Below this |phi(y)|^2 landmarks say too little about a query for a bound to mean anything.</summary>
     const double LeastCover = 0.05;
 
     readonly LandmarkMap _map;
@@ -62,8 +62,8 @@ public sealed class LandmarkSketch : ISketch
         Math.Min(publicPoints.Count, mechanism == MechanismKind.DiscreteLaplace ? MostPureLandmarks : MostLandmarks);
 
     /// <summary>
-    /// Takes <paramref name="count"/> landmarks from public points, spread evenly over their order: one after the other by
-    /// steps of about the golden ratio, so that fewer landmarks are the first ones of more.
+    /// Takes <paramref name="count"/> landmarks from public points, spread evenly over their order: one after the other
+    /// by steps of about the golden ratio, so that fewer landmarks are the first ones of more.
     /// </summary>
     /// <exception cref="InvalidFieldException">The landmarks are too close to each other for fp32.</exception>
     /// <exception cref="LimitExceededException">There are not that many.</exception>
@@ -72,14 +72,16 @@ public sealed class LandmarkSketch : ISketch
     {
         int most = Math.Min(publicPoints.Count, MostLandmarks);
         if (count < 1 || count > most)
-            throw new LimitExceededException("Landmarks", $"features is {count}: it must be between 1 and {most} landmarks here.");
+            throw new LimitExceededException(
+                "Landmarks", $"features is {count}: it must be between 1 and {most} landmarks here.");
         float[] points = Spread(publicPoints, count);
         if (!Canonical.IsValid(points))
-            throw new InvalidFieldException("public_dataset", "set", "its coordinates must be finite and at most 2^40 in size");
+            throw new InvalidFieldException(
+                "public_dataset", "set", "its coordinates must be finite and at most 2^40 in size");
         Canonical.Flush(points);
         float[] triangle = LandmarkFactor.InverseTriangle(function, points, domain.Dimension)
             ?? throw new InvalidFieldException("features", count,
-                "so many landmarks of the public data set are nearly equal for this kernel; ask for fewer, or a smaller bandwidth");
+                "so many landmarks are nearly equal for this kernel; ask for fewer, or a smaller bandwidth");
         // 20 % of the L2 bound costs 2 % more noise; 5 % of the L1 bound costs 5 % (1.5).
         long weight = mechanism == MechanismKind.DiscreteLaplace ? LargestL1(count) / 20 : (1 << 20) / 5;
         return new(domain, new(function, domain.Dimension, points, triangle), checked((int)weight));
@@ -119,7 +121,8 @@ public sealed class LandmarkSketch : ISketch
     }
 
     /// <summary>
-    /// Error bound of an answer, by Cauchy-Schwarz: n sqrt(1 - |phi(y)|^2) plus rounding; NaN where |phi(y)|^2 is below 0.05.
+    /// Error bound of an answer, by Cauchy-Schwarz: n sqrt(1 - |phi(y)|^2) plus rounding; NaN where |phi(y)|^2 is below
+    /// 0.05: the landmarks do not cover the query.
     /// </summary>
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
@@ -155,14 +158,17 @@ public sealed class LandmarkSketch : ISketch
         return (sum - Features * noiseVariance) / ((double)LandmarkMap.Scale * LandmarkMap.Scale);
     }
 
-    /// <summary>Noise: sqrt(variance of a cell) / A where |phi(y)| = 1, less elsewhere. Approximation: from landmarks left out.</summary>
+    /// <summary>
+    /// Noise: sqrt(variance of a cell) / A where |phi(y)| = 1, less elsewhere. Approximation: from landmarks left out.
+    /// </summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>
         (Math.Sqrt(noiseVariance) / LandmarkMap.Scale, _expectedError.Value);
 
     /// <summary>
-    /// Error per record of a sum over points like the landmarks, at a point like them. Left out of the landmarks, z_i and
-    /// z_j keep about K^-1_ij / (K^-1_ii K^-1_jj) of their kernel; the mean over i is the error of a sum at z_j, and the
-    /// root of its mean square over j is returned. With a_j = K^-1_jj and u_j = 1 / a_j it is ((K^-1 u)_j - 1) / (a_j (D - 1)).
+    /// Error per record of a sum over points like the landmarks, at a point like them. Left out of the landmarks, z_i
+    /// and z_j keep about K^-1_ij / (K^-1_ii K^-1_jj) of their kernel; the mean over i is the error of a sum at z_j, and
+    /// the root of its mean square over j is returned. With a_j = K^-1_jj and u_j = 1 / a_j that mean is
+    /// ((K^-1 u)_j - 1) / (a_j (D - 1)).
     /// </summary>
     double LeftOutError()
     {
@@ -201,7 +207,8 @@ public sealed class LandmarkSketch : ISketch
         long count = points.Length / d;
         bool sound = countWeight > 0 && count is >= 1 and <= MostLandmarks && points.Length == count * d
             && triangle.Length == count * (count + 1) / 2 && function.Entry.Methods.Contains(SketchMethod.Landmark)
-            && Canonical.IsValid(points) && Array.TrueForAll(points, static x => x == 0 || Math.Abs(x) >= Canonical.Smallest)
+            && Canonical.IsValid(points)
+            && Array.TrueForAll(points, static x => x == 0 || Math.Abs(x) >= Canonical.Smallest)
             && Array.TrueForAll(triangle, static x => Math.Abs(x) <= LandmarkMap.LargestEntry);
         return sound
             ? new(domain, new(function, d, points, triangle), countWeight)

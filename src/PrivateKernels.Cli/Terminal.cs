@@ -12,7 +12,8 @@ namespace PrivateKernels.Cli;
 /// </summary>
 sealed class Terminal
 {
-    const int PlainWidth = 160;
+    /// <summary>Wide enough that a line of plain text is never broken.</summary>
+    const int PlainWidth = 4096;
 
     static readonly JsonSerializerOptions Format = new()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace PrivateKernels;
 
@@ -10,6 +11,12 @@ static unsafe class LandmarkSums<V, TTile>
     where V : unmanaged, ILanes<V>
     where TTile : struct, ITile
 {
+    /// <summary>So few records are taken one by one: a panel costs as much as a dozen of them.</summary>
+    const int FewRecords = 4;
+
+    /// <summary>Rows of a strip that <see cref="Chain"/> can take, and what kernel values are padded to.</summary>
+    const int Eight = 8, Sixteen = 16;
+
     static int TileSize => TTile.Rows * TTile.Columns;
 
     /// <summary>Adds the clamped integer features of <paramref name="count"/> records at <paramref name="x"/>.</summary>
@@ -26,13 +33,50 @@ static unsafe class LandmarkSums<V, TTile>
 
     /// <summary>features[n D + i] = phi_i of record n, limited.</summary>
     public static void Features(
-        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, int count, float* features) =>
-        workers.Run((count + TTile.Columns - 1) / TTile.Columns, (item, scratch) =>
+        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, int count, float* features)
+    {
+        int perItem = TTile.Rows == Eight && count <= FewRecords ? 1 : TTile.Columns;
+        workers.Run((count + perItem - 1) / perItem, (item, scratch) =>
         {
-            int first = item * TTile.Columns, own = Math.Min(TTile.Columns, count - first);
-            float* phi = Compute(map, panels, x + (nint)first * map.Dimension, own, scratch);
-            Transposition.Copy(phi, TTile.Columns, map.Count, own, features + (nint)first * map.Count, map.Count);
+            int first = item * perItem, own = Math.Min(perItem, count - first);
+            float* from = x + (nint)first * map.Dimension, to = features + (nint)first * map.Count;
+            if (perItem == 1)
+                ComputeOne(map, panels, from, scratch, to);
+            else
+                Transposition.Copy(
+                    Compute(map, panels, from, own, scratch), TTile.Columns, map.Count, own, to, map.Count);
         });
+    }
+
+    /// <summary>The same chains for a single record, the landmarks of a strip side by side.</summary>
+    static void ComputeOne(LandmarkMap map, LandmarkPanels panels, float* x, AlignedFloats scratch, float* features)
+    {
+        int padded = (panels.Strips * Eight + Sixteen - 1) / Sixteen * Sixteen;
+        float* kernel = scratch.Take(2 * padded), phi = kernel + padded;
+        new Span<float>(kernel, 2 * padded).Clear();
+        for (int strip = 0; strip < panels.Strips; strip++)
+        {
+            if (map.Function.Geometry == PairGeometry.L1)
+                Chain<AbsoluteStep>(x, panels.Landmarks(strip), map.Dimension, kernel + strip * Eight);
+            else
+                Chain<SquareStep>(x, panels.Landmarks(strip), map.Dimension, kernel + strip * Eight);
+        }
+        map.Function.ApplyProfile(new Span<float>(kernel, padded));
+        for (int strip = 0; strip < panels.Strips; strip++)
+            Chain<ProductStep>(kernel, panels.Triangle(strip), panels.Depth(strip), phi + strip * Eight);
+        Limit(phi, padded);
+        new Span<float>(phi, map.Count).CopyTo(new Span<float>(features, map.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Chain<TStep>(float* values, float* strip, int depth, float* to)
+        where TStep : struct, IStep
+    {
+        Vector256<float> sums = default;
+        for (float* end = values + depth; values != end; values++, strip += Eight)
+            sums = TStep.Next(sums, Vector256.Create(*values), Vector256.Load(strip));
+        sums.Store(to);
+    }
 
     /// <summary>
     /// phi[i Columns + r] of up to Columns records, limited; the columns behind the last record mean nothing.

@@ -109,6 +109,9 @@ public sealed class GpuEngine : IEngine
 
     public void AddPowers(PowerMap map, Points points, Span<long> cells) => _fallback.AddPowers(map, points, cells);
 
+    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups) =>
+        _fallback.AddSliced(map, points, packed, groups);
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension && sums.Length == queries.Count);

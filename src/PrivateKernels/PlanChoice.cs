@@ -93,6 +93,7 @@ sealed record PlanChoice(
         SketchMethod.Sign => SignSketch.Create(Function, Facts.Domain, features, Facts.MaxRecords),
         SketchMethod.Spherical => SphericalSketch.Create(
             Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
+        SketchMethod.Sliced => SlicedSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0),
         SketchMethod.Moment when Function is InnerProduct =>
             InnerProductSketch.Create(Function, Facts.Domain, Strength.Mechanism, Request.PerClass),
         SketchMethod.Moment when Function is LpP => PowerMomentSketch.Create(Function, Facts.Domain),
@@ -123,6 +124,7 @@ sealed record PlanChoice(
         {
             FourierSketch { IsStructured: true } => $"Structured Fourier features, {sketch.Features} frequencies.",
             FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
+            SlicedSketch => $"Projections onto {sketch.Features} directions.",
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",

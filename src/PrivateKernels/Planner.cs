@@ -21,6 +21,9 @@ public static class Planner
         if (request.Method is { } method && !function.Methods.Contains(method))
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
         CheckLandmarks(request, function, facts.Domain);
+        if (!function.Entry.Mechanisms.Contains(strength.Mechanism))
+            throw new InvalidFieldException("privacy.mechanism", strength.Mechanism,
+                $"{request.Function} is released with {string.Join(", ", function.Entry.Mechanisms)} noise");
         if (request.PerClass && facts.Classes.Count == 0)
             throw new NotLabelledException();
         if (request.Features < 0 || request.Features > limits.Features)

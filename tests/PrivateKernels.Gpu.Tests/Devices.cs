@@ -70,6 +70,8 @@ sealed class NoFallback : IEngine
 
     public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) => throw Refusal();
 
+    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups) => throw Refusal();
+
     public void Dispose()
     {
     }

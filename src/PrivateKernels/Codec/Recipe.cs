@@ -53,6 +53,7 @@ static class Recipe
             SketchMethod.Landmark => LandmarkSketch.Read(reader, function, domain),
             SketchMethod.Sign => SignSketch.Read(reader, function, domain),
             SketchMethod.Spherical => SphericalSketch.Read(reader, function, domain),
+            SketchMethod.Sliced => SlicedSketch.Read(reader, function, domain),
             SketchMethod.Moment when function is InnerProduct => InnerProductSketch.Read(reader, function, domain),
             SketchMethod.Moment when function is LpP => PowerMomentSketch.Read(function, domain),
             SketchMethod.Moment => MomentSketch.Read(function, domain),

@@ -28,6 +28,9 @@ public abstract class ForwardingEngine(IEngine inner) : IEngine
     public virtual void AddSpherical(SphericalMap map, Points points, Span<long> cells) =>
         Inner.AddSpherical(map, points, cells);
 
+    public virtual void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups) =>
+        Inner.AddSliced(map, points, packed, groups);
+
     public virtual void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums) =>
         Inner.AddExactSums(function, points, queries, sums);
 

@@ -68,6 +68,12 @@ public interface IEngine : IDisposable
     void AddSpherical(SphericalMap map, Points points, Span<long> cells);
 
     /// <summary>
+    /// Adds position histograms: packed[(2 j + side) 256 + c] for each direction and side, and the group terms; see
+    /// <see cref="SlicedMap"/>. At most 2^22 points into cells that start at 0.
+    /// </summary>
+    void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups);
+
+    /// <summary>
     /// Exact sums over <paramref name="points"/> of f(x, y) for each query, for PUBLIC data and evaluation only.
     /// Relative error at most 5e-6 (fp32 distances, fp64 accumulation), for inner products of the sum of |x||y|. Adds to <paramref name="sums"/>.
     /// </summary>

@@ -58,6 +58,14 @@ static unsafe class Profiles
     }
 }
 
+/// <summary>c sqrt s.</summary>
+readonly struct RootProfile : IProfile
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V At<V>(V s, V scale)
+        where V : unmanaged, ILanes<V> => V.Sqrt(s) * scale;
+}
+
 /// <summary>exp(-c s).</summary>
 readonly struct ExpProfile : IProfile
 {

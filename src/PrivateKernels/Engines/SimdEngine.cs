@@ -125,6 +125,20 @@ public sealed unsafe class SimdEngine : IEngine
         }
     }
 
+    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
+    {
+        Expect(points.Dimension == map.Rows.Dimension && points.Count <= SlicedMap.MostRecords, nameof(points));
+        Expect(packed.Length == (long)map.Rows.Frequencies * SlicedMap.CellsPerRow, nameof(packed));
+        Expect(groups.Length == map.Rows.Groups, nameof(groups));
+        Panels? panels = map.Rows.IsStructured ? null : PanelsOf(map.Rows);
+        fixed (float* x = points.Values.Span)
+        fixed (long* to = packed, terms = groups)
+        {
+            if (_wide) SlicedSums<Lanes16, Tile8x48>.Add(_workers, map, panels, x, points.Count, to, terms);
+            else SlicedSums<Lanes8, Tile6x16>.Add(_workers, map, panels, x, points.Count, to, terms);
+        }
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension, nameof(queries));

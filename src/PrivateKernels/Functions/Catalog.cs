@@ -9,8 +9,9 @@ public static class Catalog
         {
             ArcCosine0.Description, ArcCosine1.Description, Cauchy.Description, Exponential.Description,
             Gaussian.Description, InnerProduct.Description, InverseL1.Description, InverseL2.Description,
-            InverseMultiquadric.Description, L1.Description, L2Squared.Description, Laplacian.Description, LpP.Description,
-            Matern32.Description, Matern52.Description, NtkRelu1.Description, RationalQuadratic.Description,
+            InverseMultiquadric.Description, L1.Description, L2.Description, L2Squared.Description,
+            Laplacian.Description, LpP.Description, Matern32.Description, Matern52.Description, NtkRelu1.Description,
+            RationalQuadratic.Description,
         }.OrderBy(static e => e.Name, StringComparer.Ordinal)];
 
     /// <summary>Makes a function from its name and parameters; unused parameters must be 0.</summary>

@@ -137,7 +137,9 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     /// <summary>Below this dimension the structured rotation is visibly biased on axis-aligned differences (2.2).</summary>
     const int LeastStructuredDimension = 32;
 
-    const int LargestPadded = 8192, DenseGroups = 16, MostGroups = 16, LeastGroups = 4, DefaultFrequencies = 4096;
+    internal const int MostGroups = 16;
+
+    const int LargestPadded = 8192, DenseGroups = 16, LeastGroups = 4, DefaultFrequencies = 4096;
     const int MostFrequencies = 1 << 18;
 
     /// <summary>

@@ -20,4 +20,7 @@ public enum SketchMethod
 
     /// <summary>Grid per coordinate; sums of |z_i|^p with 0 &lt; p &lt; 2.</summary>
     CoordinateGrid = 8,
+
+    /// <summary>Projections onto directions; l2 distance.</summary>
+    Sliced = 9,
 }

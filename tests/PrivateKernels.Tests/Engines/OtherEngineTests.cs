@@ -164,6 +164,34 @@ public sealed class OtherEngineTests
             }
     }
 
+    [Theory]
+    [InlineData(1, 16, 4)]
+    [InlineData(5, 80, 16)]
+    [InlineData(40, 256, 4)]
+    public void Positions_along_directions_equal_the_plain_recipe_also_where_a_record_is_shrunk(int d, int k, int groups)
+    {
+        int padded = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)d);
+        foreach (bool structured in (bool[])[false, true])
+        {
+            FourierMap rows = structured
+                ? EngineCases.Structured(d, padded, k, 400_000, groups)
+                : EngineCases.Dense(d, k, 400_000, groups);
+            var map = new SlicedMap(rows, 40_000, 20, 4_000 * k);
+            foreach (Points points in new[] { EngineCases.Normal(600, d), EngineCases.Edges(d) })
+            {
+                var expected = (Packed: new long[k * 512], Terms: new long[groups]);
+                Reference.AddSliced(map, points, expected.Packed, expected.Terms);
+                foreach (SimdEngine engine in EngineCases.Engines)
+                {
+                    var actual = (Packed: new long[k * 512], Terms: new long[groups]);
+                    engine.AddSliced(map, points, actual.Packed, actual.Terms);
+                    Assert.Equal(expected.Packed, actual.Packed);
+                    Assert.Equal(expected.Terms, actual.Terms);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void Arguments_that_do_not_fit_are_refused()
     {

@@ -135,6 +135,34 @@ public sealed class ReferenceEngine : IEngine
             }
     }
 
+    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
+    {
+        int k = map.Rows.Frequencies, perGroup = k / groups.Length;
+        for (int n = 0; n < points.Count; n++)
+        {
+            float[] t = Phases(map.Rows, points.Row(n));
+            long[] q = [.. t.Select(static v => (long)Math.Min(Math.Abs(v), SlicedMap.LargestPosition))];
+            long[] terms = Terms(q);
+            BigInteger norm = Norm(terms), most = BigInteger.Pow(map.LargestNorm, 2);
+            if (norm > most)
+            {
+                BigInteger root = 0;
+                while (root * root < norm) root += BigInteger.Max(1, (BigInteger)Math.Sqrt((double)norm) - 2 - root);
+                long factor = (long)(((BigInteger)(map.LargestNorm - 4) << 30) / root);
+                q = [.. q.Select(v => v * factor >> 30)];
+                terms = Terms(q);
+                Assert.True(Norm(terms) <= most);
+            }
+            for (int g = 0; g < terms.Length; g++) groups[g] += terms[g];
+            for (int j = 0; j < k; j++)
+                packed[(2 * j + (t[j] < 0 ? 1 : 0)) * 256 + (int)(q[j] / 4096)] += (1L << 40) + q[j] % 4096;
+        }
+
+        long[] Terms(long[] q) => [.. q.Chunk(perGroup).Select(own => own.Sum() * map.Multiplier / (1L << map.Shift))];
+
+        static BigInteger Norm(long[] terms) => terms.Aggregate(BigInteger.Zero, static (sum, v) => sum + (BigInteger)v * v);
+    }
+
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         for (int q = 0; q < queries.Count; q++)

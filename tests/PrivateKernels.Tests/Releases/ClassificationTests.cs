@@ -78,7 +78,7 @@ public sealed class ClassificationTests : IDisposable
     [Fact]
     public void A_changed_label_is_within_the_sensitivity_of_replacing_one_record()
     {
-        foreach (string function in (string[])["gaussian", "arc_cosine_0", "arc_cosine_1", "ntk_relu_1", "inner_product", "l1", "l2_squared"])
+        foreach (string function in (string[])["gaussian", "arc_cosine_0", "arc_cosine_1", "ntk_relu_1", "inner_product", "l1", "l2", "l2_squared"])
         {
             Measurement measurement = Build(function, 1, Adjacency.ReplaceOne).Measurement;
             float[] point = [0.5f, -1.5f], other = [4.9f, 3];

@@ -23,6 +23,7 @@ public sealed class ReleaseTests : IDisposable
     [InlineData("inner_product", 0)]
     [InlineData("arc_cosine_0", 64)]
     [InlineData("ntk_relu_1", 256)]
+    [InlineData("l2", 32)]
     public void A_release_read_back_answers_with_the_same_bits(string name, int features)
     {
         Release release = Build(Plan(name, features, ["a", "b", "c"]).Measurement, Labels(3));

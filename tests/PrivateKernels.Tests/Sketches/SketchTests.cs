@@ -119,4 +119,10 @@ sealed class DoublingEngine(IEngine inner) : ForwardingEngine(inner)
         base.AddLandmarks(map, points, cells);
         base.AddLandmarks(map, points, cells);
     }
+
+    public override void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
+    {
+        base.AddSliced(map, points, packed, groups);
+        base.AddSliced(map, points, packed, groups);
+    }
 }

@@ -1,6 +1,6 @@
 namespace PrivateKernels;
 
-/// <summary>A small measurement of a function of the catalog: what the audit plays neighbours and noise through.</summary>
+/// <summary>A small measurement of a function of the catalog, through which the audit plays rows and noise.</summary>
 /// <param name="Function">Catalog name.</param>
 /// <param name="Method">Sketch asked for; null = the planner's choice for the parameters.</param>
 /// <param name="Exponent">0 = the function's default.</param>
@@ -24,13 +24,14 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
         }
     }
 
-    /// <summary>The measurement; null if the sketch does not serve the function with this exponent or mechanism.</summary>
+    /// <summary>The measurement; null if the sketch does not serve the function with these parameters.</summary>
     public Measurement? Plan(AuditedProduct product, AuditSetting setting)
     {
         int d = setting.Dimension;
         PairFunctionEntry entry = Catalog.Functions.First(e => e.Name == Function);
         var facts = new DatasetFacts(
-            new Domain(d, -0.5, 0.5, 0.5 * Math.Sqrt(d)), setting.Adjacency, setting.RecordsPerUnit, MaxRecords: 1_000_000,
+            new Domain(d, -0.5, 0.5, 0.5 * Math.Sqrt(d)), setting.Adjacency, setting.RecordsPerUnit,
+            MaxRecords: 1_000_000,
             [.. Enumerable.Range(0, setting.Classes).Select(static c => $"{c}")],
             setting.Mechanism == MechanismKind.DiscreteLaplace ? CostUnit.Epsilon : CostUnit.MuSquared);
         var request = new ReleaseRequest
@@ -52,7 +53,7 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             }
             catch (InvalidFieldException)
             {
-                // Not with this exponent, mechanism or size; a test demands that every sketch of the catalog is reached.
+                // Not with these parameters or this size; a test demands that every sketch of the catalog is reached.
             }
         }
         return null;
@@ -61,9 +62,9 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
 
 /// <summary>What a case is planned for, besides the function.</summary>
 sealed record AuditSetting(
-    int Dimension, MechanismKind Mechanism, Adjacency Adjacency, int RecordsPerUnit = 1, int Classes = 0, double Epsilon = 1,
-    double Delta = 1e-6)
+    int Dimension, MechanismKind Mechanism, Adjacency Adjacency, int RecordsPerUnit = 1, int Classes = 0,
+    double Epsilon = 1, double Delta = 1e-6)
 {
     public override string ToString() =>
-        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {(Classes == 0 ? "one block" : $"{Classes} classes")}";
+        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {Classes} classes";
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PrivateKernels;
 
 /// <summary>What a check of the audit found.</summary>
@@ -28,4 +30,7 @@ readonly record struct AuditOutcome(string? Violation, string Detail)
     public static AuditOutcome Holds(string detail) => new(null, detail);
 
     public static AuditOutcome Broken(string violation) => new(violation, violation);
+
+    /// <summary>Text with numbers as every culture reads them.</summary>
+    public static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -10,7 +10,8 @@ sealed class AuditRows(int dimension, ulong seed)
     [
         0f, -0f, 0.5f, -0.5f, 1f, -1f, 1e6f, -1e6f, Canonical.Smallest, -Canonical.Smallest,
         MathF.BitDecrement(Canonical.Smallest), float.Epsilon, Canonical.Largest, -Canonical.Largest,
-        MathF.BitIncrement(Canonical.Largest), float.MaxValue, float.NaN, float.PositiveInfinity, float.NegativeInfinity,
+        MathF.BitIncrement(Canonical.Largest), float.MaxValue, float.NaN, float.PositiveInfinity,
+        float.NegativeInfinity,
     ];
 
     readonly PublicRandom _random = new(seed);

@@ -27,10 +27,15 @@ sealed record AuditedProduct(IEngine Engine)
         (measurement, receipt, batches) => measurement.Invoke(receipt, batches, Engine, static () => { });
 
     /// <summary>Adds noise to cells in place.</summary>
-    public Action<Measurement, long[]> AddNoise { get; init; } = static (measurement, cells) => measurement.Noise.AddTo(cells);
+    public Action<Measurement, long[]> AddNoise { get; init; } =
+        static (measurement, cells) => measurement.Noise.AddTo(cells);
 
     /// <summary>Bytes that leave.</summary>
     public Func<Release, byte[]> Write { get; init; } = ReleaseFile.Write;
+
+    /// <summary>Answers of a release.</summary>
+    public Func<Release, Points, Answers> Answer { get; init; } =
+        (release, queries) => release.Estimate(queries, Engine);
 
     /// <summary>Units of a request for (epsilon, delta).</summary>
     public Func<PrivacyLoss, long> UnitsOfLoss { get; init; } = Units.OfLoss;
@@ -47,7 +52,8 @@ sealed record AuditedProduct(IEngine Engine)
     /// <summary>A receipt for a made-up reservation, with the same bytes each time.</summary>
     public static Receipt ReceiptFor(Measurement measurement, byte reservation = 1)
     {
-        CostUnit unit = measurement.Strength.Mechanism == MechanismKind.DiscreteLaplace ? CostUnit.Epsilon : CostUnit.MuSquared;
+        bool pure = measurement.Strength.Mechanism == MechanismKind.DiscreteLaplace;
+        CostUnit unit = pure ? CostUnit.Epsilon : CostUnit.MuSquared;
         var position = new LedgerPosition(new byte[16], 1, 1, new byte[32]);
         byte[] id = [.. Enumerable.Repeat(reservation, 16)];
         return new(id, new byte[32], 1, position, measurement.Cost(unit), measurement.Fingerprint);

@@ -10,7 +10,7 @@ static class EngineCells
     const int Records = 257, Dimension = 21, Padded = 32, Frequencies = 64, GridCells = 64;
 
     /// <summary>FNV-1a, a cell at a time.</summary>
-    const ulong Golden = 0x5298c49469447049;
+    const ulong Golden = 0x0b39f3b7cd1cbd2c;
 
     public static AuditOutcome Run(AuditedProduct product, AuditEffort effort)
     {
@@ -34,9 +34,14 @@ static class EngineCells
         }
         long[] counts = new long[Dimension * GridCells], fractions = new long[Dimension * GridCells];
         engine.AddSigns(new(Dimension, -0.4f, 0.45f, GridCells, 999_999), points, counts, fractions);
+        var angles = new long[Dimension + 2 * Frequencies];
+        var angular = new SphericalMap(
+            AngularFeatures.AbsoluteAndGated, Dense(), Dense(7919), 0, 300_000f, 20_000f, 1L << 39);
+        engine.AddSpherical(angular, points, angles);
         var moments = new long[Dimension + 2];
         engine.AddMoments(new(Dimension, new float[Dimension], 1 << 19, 500_000f, 400_000f, 1L << 40), points, moments);
-        return Add(Add(Add(hash, counts), fractions), moments);
+        foreach (long[] cells in (long[][])[counts, fractions, angles, moments]) hash = Add(hash, cells);
+        return hash;
     }
 
     static ulong Add(ulong hash, long[] cells)
@@ -45,10 +50,10 @@ static class EngineCells
         return hash;
     }
 
-    static FourierMap Dense()
+    static FourierMap Dense(int step = 6007)
     {
         var rows = new float[Frequencies * Dimension];
-        for (int i = 0; i < rows.Length; i++) rows[i] = (i * 6007 + 333) % 1009 / 128f - 4f;
+        for (int i = 0; i < rows.Length; i++) rows[i] = (i * step + 333) % 1009 / 128f - 4f;
         return FourierMap.Dense(Dimension, rows, 1);
     }
 

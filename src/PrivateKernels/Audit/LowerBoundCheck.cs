@@ -1,11 +1,10 @@
-using System.Globalization;
 using MathNet.Numerics;
 
 namespace PrivateKernels;
 
 /// <summary>
-/// A statistical lower bound on epsilon: releases of worst-case neighbours are told apart by the best test there is, and
-/// Clopper-Pearson bounds on its two rates give an epsilon that the releases exceed almost surely if they are broken.
+/// A statistical lower bound on epsilon: releases of worst-case neighbours are told apart by the best test there is,
+/// and Clopper-Pearson bounds on its two rates give an epsilon that sound releases do not exceed.
 /// </summary>
 /// <remarks>
 /// Each block of a per-class release is an independent release of one data set, so one crossing gives many draws. For
@@ -25,22 +24,22 @@ static class LowerBoundCheck
     /// <summary>Epsilon 1 at this delta is mu = 1, where both rates are large enough to be counted.</summary>
     const double Delta = 0.1269;
 
-    /// <summary>Sketches with more cells per block show little of a pure epsilon: no likely event has its full ratio.</summary>
+    /// <summary>With more cells a block shows little of a pure epsilon: no likely event has its full ratio.</summary>
     const int MostPureCells = 8;
 
     static readonly double[] Thresholds = [0.5, 1, 1.5];
 
     public static AuditOutcome Run(AuditedProduct product, AuditEffort effort)
     {
-        var parts = new List<string>();
-        foreach (Trial trial in Trials(product, effort))
-        {
-            trial.Draw(effort.LowerBoundDraws / 2);
+        Trial[] trials = [.. Trials(product, effort)];
+        Parallel.ForEach(trials, trial => trial.Draw(effort.LowerBoundDraws / 2));
+        foreach (Trial trial in trials)
             if (trial.Violation() is { } violation) return AuditOutcome.Broken($"{trial.Name}: {violation}");
-            parts.Add(string.Create(CultureInfo.InvariantCulture, $"{trial.Name} {trial.Share:0.00} at {trial.Distance:0.00} of the distance"));
-        }
-        return parts.Count > 0
-            ? AuditOutcome.Holds($"share of the claimed epsilon that is seen: {string.Join(", ", parts)}")
+        IEnumerable<string> tight = trials.Where(static trial => trial.IsTight)
+            .Select(static trial => AuditOutcome.Text($"{trial.Name} {trial.Share:0.00}"));
+        return trials.Length > 0
+            ? AuditOutcome.Holds(
+                $"{trials.Length} pairs, none above its epsilon; of it the tight ones show {string.Join(", ", tight)}")
             : AuditOutcome.Broken("no sketch could be planned");
     }
 
@@ -51,8 +50,9 @@ static class LowerBoundCheck
             foreach (MechanismKind mechanism in Enum.GetValues<MechanismKind>())
             {
                 AuditSetting setting = new(1, mechanism, adjacency, Classes: Blocks, Delta: Delta);
-                IEnumerable<Measurement> smallest = AuditCase.Of(effort).Select(audited => audited.Plan(product, setting))
-                    .OfType<Measurement>().GroupBy(static m => m.Sketch.Method)
+                IEnumerable<Measurement> smallest = AuditCase.Of(effort)
+                    .Select(audited => audited.Plan(product, setting)).OfType<Measurement>()
+                    .GroupBy(static m => m.Sketch.GetType())
                     .Select(static group => group.MinBy(static m => m.CellCount)!);
                 foreach (Measurement measurement in smallest)
                     if (mechanism == MechanismKind.RoundedNormal || measurement.Sketch.CellCount <= MostPureCells)
@@ -88,13 +88,16 @@ static class LowerBoundCheck
             (_hits, _otherHits) = (new long[_claims.Length], new long[_claims.Length]);
         }
 
-        public string Name => $"{_measurement.Sketch.Method} {_measurement.Strength.Mechanism} {_adjacency}";
+        public string Name =>
+            $"{_measurement.Sketch.Function.Entry.Name} {_measurement.Strength.Mechanism} {_adjacency}";
 
         /// <summary>Largest share of a claimed epsilon that the draws prove.</summary>
         public double Share { get; private set; }
 
+        public bool IsTight => Distance >= TightDistance;
+
         /// <summary>Distance of the pair over the declared one.</summary>
-        public double Distance
+        double Distance
         {
             get
             {
@@ -120,13 +123,14 @@ static class LowerBoundCheck
             for (int i = 0; i < _claims.Length; i++)
             {
                 (double epsilon, double delta, _) = _claims[i];
-                double seen = Math.Log((LowerRate(_hits[i], _draws) - delta) / (1 - LowerRate(_draws - _otherHits[i], _draws)));
+                double rate = LowerRate(_hits[i], _draws), otherRate = 1 - LowerRate(_draws - _otherHits[i], _draws);
+                double seen = Math.Log((rate - delta) / otherRate);
                 if (seen > epsilon)
-                    return string.Create(CultureInfo.InvariantCulture, $"epsilon {epsilon} at delta {delta:G3} is claimed, {seen:0.000} is seen");
+                    return AuditOutcome.Text($"epsilon {epsilon} at delta {delta:G3} is claimed, {seen:0.000} is seen");
                 if (!double.IsNaN(seen)) Share = Math.Max(Share, seen / epsilon);
             }
-            return Distance >= TightDistance && Share < TightShare
-                ? string.Create(CultureInfo.InvariantCulture, $"a pair at {Distance:0.000} of the declared distance shows only {Share:0.00}")
+            return IsTight && Share < TightShare
+                ? AuditOutcome.Text($"a pair at {Distance:0.000} of the declared distance shows only {Share:0.00}")
                 : null;
         }
 
@@ -142,7 +146,7 @@ static class LowerBoundCheck
             }
         }
 
-        /// <summary>ln of the densities' ratio under the declared noise: no test of the same error does better.</summary>
+        /// <summary>ln of the densities' ratio under the declared noise: no test of the same error is better.</summary>
         double LogRatio(ReadOnlySpan<long> noisy)
         {
             double sum = 0;
@@ -163,7 +167,7 @@ static class LowerBoundCheck
             return [new(values, Enumerable.Range(0, Blocks).Select(static c => (uint)c).ToArray())];
         }
 
-        /// <summary>Of many rows, the one farthest from nothing or the two farthest apart, as the mechanism measures it.</summary>
+        /// <summary>Of many rows the one farthest from nothing, or the two farthest apart.</summary>
         (float? Row, float? Other, long[] Cells, long[] OtherCells) WorstPair()
         {
             var rows = new AuditRows(1, seed: 13);
@@ -183,14 +187,17 @@ static class LowerBoundCheck
                     long[] y = replaces ? cells[(b * size)..((b + 1) * size)] : nothing;
                     double distance = 0;
                     for (int j = 0; j < size; j++)
-                        distance += _pure ? Math.Abs((double)x[j] - y[j]) : ((double)x[j] - y[j]) * ((double)x[j] - y[j]);
+                    {
+                        double step = Math.Abs((double)x[j] - y[j]);
+                        distance += _pure ? step : step * step;
+                    }
                     if (distance <= farthest) continue;
                     (farthest, worst) = (distance, (values[a], replaces ? values[b] : null, x, y));
                 }
             return worst;
         }
 
-        /// <summary>Clopper and Pearson: the rate below which so many hits have probability <see cref="Significance"/>.</summary>
+        /// <summary>Clopper and Pearson: the rate at which so many hits have <see cref="Significance"/>.</summary>
         static double LowerRate(long hits, long draws)
         {
             if (hits == 0) return 0;
@@ -198,7 +205,8 @@ static class LowerBoundCheck
             for (int step = 0; step < 60; step++)
             {
                 double middle = (low + high) / 2;
-                if (SpecialFunctions.BetaRegularized(hits, draws - hits + 1, middle) < Significance) low = middle; else high = middle;
+                bool isBelow = SpecialFunctions.BetaRegularized(hits, draws - hits + 1, middle) < Significance;
+                if (isBelow) low = middle; else high = middle;
             }
             return low;
         }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Numerics;
 
 namespace PrivateKernels;
@@ -27,28 +26,28 @@ static class NeighbourCheck
         {
             foreach (Adjacency adjacency in Enum.GetValues<Adjacency>())
             {
-                AuditSetting[] settings = [.. Settings.Where(s => s.Adjacency == adjacency && audited.Plan(product, s) is not null)];
+                AuditSetting[] settings =
+                    [.. Settings.Where(s => s.Adjacency == adjacency && audited.Plan(product, s) is not null)];
                 foreach (AuditSetting setting in settings)
                 {
                     var replay = new Replay(product, audited.Plan(product, setting)!, setting);
-                    // The first setting takes what the others leave over.
-                    int share = effort.Pairs / settings.Length + (setting == settings[0] ? effort.Pairs % settings.Length : 0);
+                    int share = (effort.Pairs + settings.Length - 1) / settings.Length;
                     if (replay.Run(share) is { } violation)
                     {
-                        violations.Enqueue($"{audited.Function} ({replay.Method}), {setting}: {violation}");
+                        violations.Enqueue($"{audited.Function} ({replay.Sketch}), {setting}: {violation}");
                         state.Stop();
                         return;
                     }
                     Interlocked.Add(ref pairs, share);
-                    tightness.AddOrUpdate($"{replay.Method}", replay.Largest, (_, other) => Math.Max(other, replay.Largest));
+                    tightness.AddOrUpdate(replay.Sketch, replay.Largest, (_, other) => Math.Max(other, replay.Largest));
                 }
             }
         });
         if (violations.TryPeek(out string? first)) return AuditOutcome.Broken(first);
         if (pairs == 0) return AuditOutcome.Broken("no sketch could be planned");
         IEnumerable<string> parts = tightness.OrderBy(static t => t.Key, StringComparer.Ordinal)
-            .Select(static t => string.Create(CultureInfo.InvariantCulture, $"{t.Key} {t.Value:0.000}"));
-        return AuditOutcome.Holds($"{pairs} pairs; largest share of the declared L2: {string.Join(", ", parts)}");
+            .Select(static t => AuditOutcome.Text($"{t.Key} {t.Value:0.000}"));
+        return AuditOutcome.Holds($"{pairs} pairs; largest part of the declared L2: {string.Join(", ", parts)}");
     }
 
     static IEnumerable<AuditSetting> MakeSettings()
@@ -72,7 +71,7 @@ static class NeighbourCheck
         readonly Sensitivity _bound = product.Sensitivity(measurement);
         double _largest;
 
-        public SketchMethod Method => measurement.Sketch.Method;
+        public string Sketch => measurement.Sketch.GetType().Name;
 
         /// <summary>Largest L2 distance over the declared one.</summary>
         public double Largest => Math.Sqrt(_largest);
@@ -101,7 +100,9 @@ static class NeighbourCheck
             try
             {
                 cells = product.Sum(measurement, Batches(rows));
-                return cells.Length == measurement.CellCount ? null : $"{cells.Length} cells instead of {measurement.CellCount}";
+                return cells.Length == measurement.CellCount
+                    ? null
+                    : $"{cells.Length} cells instead of {measurement.CellCount}";
             }
 #pragma warning disable CA1031 // whatever it is: a failure that depends on private rows is what is looked for
             catch (Exception e)
@@ -124,7 +125,8 @@ static class NeighbourCheck
                 largest = Math.Max(largest, size);
             }
             _largest = Math.Max(_largest, (double)squared / (double)_bound.SquaredL2);
-            if (squared > _bound.SquaredL2) return $"the squared L2 distance is {squared}, the declared one {_bound.SquaredL2}";
+            if (squared > _bound.SquaredL2)
+                return $"the squared L2 distance is {squared}, the declared one {_bound.SquaredL2}";
             if (absolute > _bound.L1) return $"the L1 distance is {absolute}, the declared one {_bound.L1}";
             BigInteger cell = (BigInteger)measurement.Sketch.LargestCell * setting.RecordsPerUnit
                 * (setting.Adjacency == Adjacency.ReplaceOne ? 2 : 1);
@@ -141,12 +143,12 @@ static class NeighbourCheck
             return rows;
         }
 
-        /// <summary>As many records as the unit had: others, mirror images, or the same ones under another label.</summary>
+        /// <summary>As many records as the unit had: others, mirror images, or the same under another label.</summary>
         List<Row> Replacement(List<Row> unit) => _rows.Below(3) switch
         {
             0 => [.. unit.Select(row => new Row(AuditRows.Mirror(row.Values), Label()))],
             1 => [.. unit.Select(row => row with { Label = Label() })],
-            _ => _rows.Below(2) == 0 ? [.. Enumerable.Repeat(new Row(_rows.Next(), Label()), unit.Count)] : Unit(unit.Count),
+            _ => Unit(unit.Count),
         };
 
         /// <summary>The unit's rows at random places among the others.</summary>
@@ -166,7 +168,8 @@ static class NeighbourCheck
             {
                 List<Row> part = rows.GetRange(first, Math.Min(most, rows.Count - first));
                 float[] values = [.. part.SelectMany(static row => row.Values)];
-                batches.Add(new(values, setting.Classes > 0 ? part.Select(static row => row.Label).ToArray() : default));
+                uint[]? labels = setting.Classes > 0 ? [.. part.Select(static row => row.Label)] : null;
+                batches.Add(new(values, labels));
             }
             return batches;
         }

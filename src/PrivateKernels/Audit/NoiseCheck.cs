@@ -1,13 +1,11 @@
-using System.Globalization;
-
 namespace PrivateKernels;
 
 /// <summary>
-/// Noise of real releases, as released cells minus exact cells: its law, on empty and on filled cells; its size at every
-/// position of a block; its independence of other cells, blocks, releases and of the data.
+/// Noise of real releases, as released cells minus exact cells: its law, on empty and on filled cells; its size at
+/// every position of a block; its independence of other cells, blocks, releases and of the data.
 /// </summary>
 /// <remarks>
-/// All thresholds are fixed beforehand at six to seven standard deviations: a sound installation fails once in about 10^7
+/// All thresholds are fixed beforehand at seven standard errors: a sound installation fails less than once in 10^7
 /// runs, while noise that is two percent off fails every run.
 /// </remarks>
 static class NoiseCheck
@@ -26,12 +24,13 @@ static class NoiseCheck
                     // A small epsilon, so that noise reaches beyond 24 bits: fp32 would show.
                     AuditSetting setting = new(1, mechanism, adjacency, Classes: Classes, Epsilon: 0.1);
                     var sample = new Sample(product, new AuditCase(function).Plan(product, setting)!, effort.Draws);
-                    if (sample.Violation() is { } violation) return AuditOutcome.Broken($"{function}, {setting}: {violation}");
+                    if (sample.Violation() is { } violation)
+                        return AuditOutcome.Broken($"{function}, {setting}: {violation}");
                     largest = Math.Max(largest, sample.LargestExcess);
                     draws += sample.Draws;
                 }
-        return AuditOutcome.Holds(string.Create(
-            CultureInfo.InvariantCulture, $"{draws} draws; largest deviation {largest:0.0} standard errors of {MostDeviations}"));
+        return AuditOutcome.Holds(AuditOutcome.Text(
+            $"{draws} draws; largest deviation {largest:0.0} standard errors of {MostDeviations}"));
     }
 
     sealed class Sample
@@ -50,7 +49,7 @@ static class NoiseCheck
             int releases = Math.Max(LeastReleases, draws / (int)measurement.CellCount);
             for (int i = 0; i < releases; i++)
             {
-                // Pairs of equal data sets, each followed by a pair of neighbours: noise made from the data repeats itself.
+                // Pairs of equal data sets, one neighbour of the other: noise made from the data repeats itself.
                 long[] exact = product.Sum(measurement, [Rows(i / 2)]);
                 Release release = product.Invoke(measurement, AuditedProduct.ReceiptFor(measurement), [Rows(i / 2)]);
                 if (release.Cells.Length != exact.Length)
@@ -69,7 +68,7 @@ static class NoiseCheck
 
         public string? Violation() => _violation ?? Law() ?? Positions() ?? Independence() ?? Saturation();
 
-        /// <summary>Even classes hold one to three records, odd ones none; the number of the data set takes one away.</summary>
+        /// <summary>Even classes hold one to three records, odd ones none; each variant lacks another one.</summary>
         static Records Rows(int variant)
         {
             var rows = new List<(float Value, uint Label)>();
@@ -167,7 +166,7 @@ static class NoiseCheck
             LargestExcess = Math.Max(LargestExcess, excess);
             return excess < MostDeviations
                 ? null
-                : string.Create(CultureInfo.InvariantCulture, $"{violation} ({excess:0.0} standard errors)");
+                : AuditOutcome.Text($"{violation} ({excess:0.0} standard errors)");
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Numerics;
 
 namespace PrivateKernels;
@@ -30,19 +29,19 @@ static class PriceCheck
     public static AuditOutcome Run(AuditedProduct product, AuditEffort effort) =>
         (Charges(product) ?? Readings(product) ?? Scales(product)) is { } violation
             ? AuditOutcome.Broken(violation)
-            : AuditOutcome.Holds($"{Gaussian.Length + 2 * Pure.Length + 2 * Shown.Length} golden prices and readings; scales pay for sensitivities");
+            : AuditOutcome.Holds($"{Gaussian.Length + 2 * Pure.Length + 2 * Shown.Length} golden prices and readings");
 
     static string? Charges(AuditedProduct product)
     {
         foreach ((double epsilon, double delta, long units) in Gaussian)
             if (product.UnitsOfLoss(new(epsilon, delta)) is var charged && charged != units)
-                return Line($"({epsilon}, {delta}) is {charged} units, not {units}");
+                return AuditOutcome.Text($"({epsilon}, {delta}) is {charged} units, not {units}");
         foreach ((double epsilon, long units, long inGaussian) in Pure)
         {
             if (product.UnitsOfLoss(new(epsilon, 0)) is var charged && charged != units)
-                return Line($"epsilon {epsilon} is {charged} units, not {units}");
+                return AuditOutcome.Text($"epsilon {epsilon} is {charged} units, not {units}");
             if (product.UnitsOfPure(units) is var cost && cost != inGaussian)
-                return Line($"pure epsilon {epsilon} costs {cost} units in a Gaussian account, not {inGaussian}");
+                return AuditOutcome.Text($"pure epsilon {epsilon} costs {cost} units of mu^2, not {inGaussian}");
         }
         return null;
     }
@@ -55,19 +54,21 @@ static class PriceCheck
                 double shown = product.EpsilonShown(units, 1e-6, records);
                 double mu = Math.Sqrt(Math.ScaleB((double)units, -40)) * records;
                 if (Math.Abs(shown - epsilon) > 1e-11 * epsilon || GaussianDp.Delta(shown, mu) > 1e-6 * (1 + 1e-12))
-                    return Line($"{units} units of mu^2 show as epsilon {shown:R} for {records} records, not {epsilon:R}");
+                    return AuditOutcome.Text(
+                        $"{units} units of mu^2 for {records} records show as {shown:R}, not {epsilon:R}");
             }
         foreach (long units in (long[])[1, 109951162777, (1L << 60) + 1, (1L << 62) - 1])
             foreach (int records in (int[])[1, 3])
             {
                 Rational shown = Rational.OfDecimal(product.PureEpsilonShown(units, records));
                 var spent = new Rational((BigInteger)units * records, BigInteger.One << 40);
-                if (shown < spent) return Line($"{units} units of epsilon for {records} records show as less than they are");
+                if (shown < spent)
+                    return AuditOutcome.Text($"{units} units of epsilon for {records} records show as less");
             }
         return null;
     }
 
-    /// <summary>Strength is what was asked, and the scale is the least that pays: in integers, apart from Mechanisms.</summary>
+    /// <summary>No more is spent than asked, and the scale is the least that pays, by other integers.</summary>
     static string? Scales(AuditedProduct product)
     {
         foreach (MechanismKind mechanism in Enum.GetValues<MechanismKind>())
@@ -77,19 +78,21 @@ static class PriceCheck
                     {
                         var setting = new AuditSetting(2, mechanism, adjacency, records, Epsilon: epsilon);
                         Measurement measurement = new AuditCase("gaussian").Plan(product, setting)!;
-                        long asked = Units.OfLoss(new(epsilon, mechanism == MechanismKind.DiscreteLaplace ? 0 : setting.Delta));
-                        if (measurement.Strength.Strength > asked)
-                            return Line($"{setting}: {measurement.Strength.Strength} units are spent where {asked} were asked");
+                        bool pure = mechanism == MechanismKind.DiscreteLaplace;
+                        long asked = Units.OfLoss(new(epsilon, pure ? 0 : setting.Delta));
+                        long spent = measurement.Strength.Strength;
+                        if (spent > asked)
+                            return AuditOutcome.Text($"{setting}: {spent} units are spent where {asked} were asked");
                         double required = RequiredScale(product, measurement), scale = measurement.Noise.Scale;
                         if (!(Math.Abs(scale / required - 1) < 1e-9))
-                            return Line($"{setting}: the noise has the scale {scale}, not {required}");
+                            return AuditOutcome.Text($"{setting}: the noise has the scale {scale}, not {required}");
                     }
         return null;
     }
 
     /// <summary>
-    /// The noise scale that the price demands: S 2^-10 with S the least integer such that S^2 units is at least Delta_2^2
-    /// 2^60, or Delta_1 2^40 / units.
+    /// The noise scale that the price demands: S 2^-10 with S the least integer such that S^2 units is at least
+    /// Delta_2^2 2^60, or Delta_1 2^40 / units.
     /// </summary>
     public static double RequiredScale(AuditedProduct product, Measurement measurement)
     {
@@ -105,6 +108,4 @@ static class PriceCheck
         }
         return Math.ScaleB((double)(scaled + 1), -10);
     }
-
-    static string Line(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

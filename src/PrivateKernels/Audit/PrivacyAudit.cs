@@ -17,8 +17,8 @@ public static class PrivacyAudit
         new("engine", "Contributions are the golden integers on this machine.", EngineCells.Run),
         new("neighbours", "Neighbours are no farther apart than the sensitivity declared.", NeighbourCheck.Run),
         new("noise", "Every cell gets independent noise of exactly the law declared.", NoiseCheck.Run),
-        new("lower bound", "Releases tell neighbours apart no better than epsilon and delta allow.", LowerBoundCheck.Run),
-        new("prices", "Units, scales and epsilons shown are rounded so that no privacy is given away.", PriceCheck.Run),
+        new("lower bound", "Releases show no more of a record than epsilon and delta allow.", LowerBoundCheck.Run),
+        new("prices", "Units, scales and epsilons shown are rounded to the safe side.", PriceCheck.Run),
         new("receipts", "One receipt lets out one release, of what was paid for.", ReceiptCheck.Run),
         new("shapes", "All of a release but its noisy cells is the same for every data set.", ShapeCheck.Run),
     ];
@@ -33,6 +33,7 @@ sealed record AuditCheck(string Name, string Promise, Func<AuditedProduct, Audit
     {
         long began = Stopwatch.GetTimestamp();
         AuditOutcome outcome = Body(product, effort);
-        return new(Name, Promise, outcome.Violation is null, outcome.Detail, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        return new(Name, Promise, outcome.Violation is null, outcome.Detail, seconds);
     }
 }

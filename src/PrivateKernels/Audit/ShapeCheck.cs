@@ -1,8 +1,8 @@
 namespace PrivateKernels;
 
 /// <summary>
-/// Files of releases: their size and every byte outside the cells depend on public parameters and the receipt alone, and
-/// what is read back answers as the release did.
+/// Files of releases: their size and every byte outside the cells depend on public parameters and the receipt alone;
+/// and what is read back from them answers as the release does, so that nothing else has a say in answers.
 /// </summary>
 static class ShapeCheck
 {
@@ -22,7 +22,7 @@ static class ShapeCheck
                     byte[] file = product.Write(release);
                     first ??= file;
                     files++;
-                    if (Difference(measurement, first, file) is { } difference)
+                    if ((Difference(measurement, first, file) ?? Answers(product, release, file)) is { } difference)
                         return AuditOutcome.Broken($"{audited.Function}, {setting}, {rows} rows: {difference}");
                 }
             }
@@ -37,6 +37,15 @@ static class ShapeCheck
         int head = file.Length - 32 - 8 * (int)measurement.CellCount;
         int at = first.AsSpan(0, head).CommonPrefixLength(file);
         return at == head ? null : $"byte {at} before the cells depends on the rows";
+    }
+
+    static string? Answers(AuditedProduct product, Release release, byte[] file)
+    {
+        var queries = new Points(new float[] { 0, 0, 0.25f, -0.5f }, 2);
+        Answers before = product.Answer(release, queries);
+        Answers after = ReleaseFile.Read(file).Estimate(queries, product.Engine);
+        bool same = before.Values.SequenceEqual(after.Values) && before.HalfWidth95.SequenceEqual(after.HalfWidth95);
+        return same ? null : "answers depend on more than the file";
     }
 
     static Records Rows(int count, AuditSetting setting)

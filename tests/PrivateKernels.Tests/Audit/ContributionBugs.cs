@@ -15,7 +15,8 @@ static class ContributionBugs
         }),
         Rows("rows are centred at their own mean", static rows => Shift(rows)),
         Rows("bounds are taken from the data", static rows => Scale(rows, rows.Max(static row => Size(row.Values)))),
-        Rows("the bandwidth is taken from the data", static rows => Scale(rows, rows.Average(static row => Size(row.Values)))),
+        Rows("the bandwidth is taken from the data", static rows =>
+            Scale(rows, rows.Average(static row => Size(row.Values)))),
         Rows("a row outside the box ends the build early", static rows =>
         {
             int first = rows.FindIndex(static row => row.Values.Any(static x => Math.Abs(x) > 0.5f));
@@ -35,7 +36,8 @@ static class ContributionBugs
                 return cells;
             },
         }),
-        new("clamp before rounding", ["neighbours"], static product => product with { Sum = ClampBeforeRounding }, "l2_squared"),
+        new("clamp before rounding", ["neighbours"],
+            static product => product with { Sum = ClampBeforeRounding }, "l2_squared"),
         PerRow("contributions are rounded up", "l1", static (sum, cells) =>
         {
             for (int j = 0; j < cells.Length; j++) sum[j] += cells[j] + Math.Sign(cells[j]);
@@ -50,26 +52,25 @@ static class ContributionBugs
             {
                 ISketch sketch = measurement.Sketch;
                 ulong seed = (ulong)Split(measurement, batches).Count;
+                PrivacyStrength strength = measurement.Strength;
                 var other = FourierSketch.Create(
-                    sketch.Function, sketch.Domain, sketch.Features, seed, measurement.Strength.Mechanism, measurement.Classes.Count > 0);
-                return product.Sum(
-                    new(other, measurement.Classes, measurement.Adjacency, measurement.MaxRecordsPerUnit, measurement.Strength), batches);
+                    sketch.Function, sketch.Domain, sketch.Features, seed, strength.Mechanism,
+                    measurement.Classes.Count > 0);
+                var drawn = new Measurement(
+                    other, measurement.Classes, measurement.Adjacency, measurement.MaxRecordsPerUnit, strength);
+                return product.Sum(drawn, batches);
             },
         }, "gaussian"),
-        new("replacing a record is priced as removing one", ["neighbours", "lower bound"], static product => product with
-        {
-            Plan = (request, facts) => product.Plan(request, facts with { Adjacency = Adjacency.AddOrRemoveOne }),
-        }, "l1"),
-        new("a unit of several records is priced as one record", ["neighbours"], static product => product with
-        {
-            Plan = (request, facts) => product.Plan(request, facts with { MaxRecordsPerUnit = 1 }),
-        }),
+        Planned("replacing a record is priced as removing one", ["neighbours", "lower bound"],
+            static facts => facts with { Adjacency = Adjacency.AddOrRemoveOne }, "l1"),
+        Planned("a unit of several records is priced as one record", ["neighbours"],
+            static facts => facts with { MaxRecordsPerUnit = 1 }),
         Declared("squared norms grow with k in place of k squared", static m =>
             m.Sensitivity with { SquaredL2 = m.Sensitivity.SquaredL2 / m.MaxRecordsPerUnit }),
         Declared("the count cell is left out of the sensitivity", static m =>
         {
-            Sensitivity twice = m.Sketch.Sensitivity(Adjacency.ReplaceOne);
-            return m.Adjacency == Adjacency.ReplaceOne ? m.Sensitivity : m.Sensitivity with { SquaredL2 = twice.SquaredL2 / 4 };
+            if (m.Adjacency == Adjacency.ReplaceOne) return m.Sensitivity;
+            return m.Sensitivity with { SquaredL2 = m.Sketch.Sensitivity(Adjacency.ReplaceOne).SquaredL2 / 4 };
         }, "l1"),
         Declared("a changed label is priced as a removal", static m =>
             (m.Classes.Count > 0 ? m.Sketch.Sensitivity(Adjacency.AddOrRemoveOne) : m.Sketch.Sensitivity(m.Adjacency))
@@ -90,15 +91,24 @@ static class ContributionBugs
         },
     });
 
-    static PrivacyBug PerRow(string name, string function, Action<long[], long[]> add) => new(name, ["neighbours"], product => product with
-    {
-        Sum = (measurement, batches) =>
+    static PrivacyBug PerRow(string name, string function, Action<long[], long[]> add) =>
+        new(name, ["neighbours"], product => product with
         {
-            var sum = new long[measurement.CellCount];
-            foreach (Row row in Split(measurement, batches)) add(sum, product.Sum(measurement, [Join(measurement, [row])]));
-            return sum;
-        },
-    }, function);
+            Sum = (measurement, batches) =>
+            {
+                var sum = new long[measurement.CellCount];
+                foreach (Row row in Split(measurement, batches))
+                    add(sum, product.Sum(measurement, [Join(measurement, [row])]));
+                return sum;
+            },
+        }, function);
+
+    static PrivacyBug Planned(
+        string name, string[] caughtBy, Func<DatasetFacts, DatasetFacts> change, string? function = null) =>
+        new(name, caughtBy, product => product with
+        {
+            Plan = (request, facts) => product.Plan(request, change(facts)),
+        }, function);
 
     static PrivacyBug Declared(string name, Func<Measurement, Sensitivity> sensitivity, string? function = null) =>
         new(name, ["neighbours"], product => product with { Sensitivity = sensitivity }, function);
@@ -130,7 +140,8 @@ static class ContributionBugs
     {
         for (int k = 0; k < rows[0].Values.Length; k++)
         {
-            float mean = rows.Average(row => float.IsFinite(row.Values[k]) ? Math.Clamp(row.Values[k], -1e6f, 1e6f) : 0);
+            float mean = rows.Select(row => row.Values[k]).Where(float.IsFinite).DefaultIfEmpty(0)
+                .Average(static x => Math.Clamp(x, -1e6f, 1e6f));
             // Copies of a row share their values.
             foreach (float[] values in rows.Select(static row => row.Values).Distinct()) values[k] -= mean;
         }
@@ -142,8 +153,9 @@ static class ContributionBugs
         const double A = 1 << 20;
         double r = measurement.Sketch.Domain.MaxNorm!.Value;
         var cells = new long[measurement.CellCount];
-        foreach (Row row in Split(measurement, batches).Where(row => Canonical.IsValid(row.Values) && row.Label < measurement.Blocks))
+        foreach (Row row in Split(measurement, batches))
         {
+            if (!Canonical.IsValid(row.Values) || row.Label >= measurement.Blocks) continue;
             double square = row.Values.Sum(static x => (double)x * x);
             double[] phi = [A / 2, .. row.Values.Select(x => A * x / (Math.Sqrt(2) * r)), A * square / (2 * r * r)];
             double norm = Math.Sqrt(phi.Sum(static x => x * x));

@@ -7,9 +7,12 @@ static class NoiseBugs
     [
         Noise("half the noise", static (m, cells) => Stronger(m, 4).AddTo(cells), "noise", "lower bound"),
         Noise("noise two percent short", static (m, cells) => Stronger(m, 1.04).AddTo(cells)),
-        Noise("classes share one budget of noise", static (m, cells) => Stronger(m, m.Blocks).AddTo(cells), "noise", "lower bound"),
-        Noise("noise on the first class only", static (m, cells) => m.Noise.AddTo(cells.AsSpan(0, m.Sketch.CellCount)), "noise", "lower bound"),
-        Noise("empty cells get no noise", static (m, cells) => Each(m, cells, static (cell, noise, _) => cell == 0 ? 0 : cell + noise)),
+        Noise("classes share one budget of noise",
+            static (m, cells) => Stronger(m, m.Blocks).AddTo(cells), "noise", "lower bound"),
+        Noise("noise on the first class only",
+            static (m, cells) => m.Noise.AddTo(cells.AsSpan(0, m.Sketch.CellCount)), "noise", "lower bound"),
+        Noise("empty cells get no noise",
+            static (m, cells) => Each(m, cells, static (cell, noise, _) => cell == 0 ? 0 : cell + noise)),
         Noise("exact counts of labels", static (m, cells) =>
         {
             int size = m.Sketch.CellCount;
@@ -38,7 +41,8 @@ static class NoiseBugs
             double largest = cells.Max(static cell => Math.Abs((double)cell));
             Each(m, cells, (cell, noise, _) => cell + (long)(noise * (cell / largest)));
         }),
-        Noise("fp32 noise", static (m, cells) => Each(m, cells, static (cell, noise, _) => (long)((float)cell + noise))),
+        Noise("noise is added in fp32",
+            static (m, cells) => Each(m, cells, static (cell, noise, _) => (long)((float)cell + noise))),
         Noise("noise as a sum of twelve uniforms", static (m, cells) =>
         {
             using var bits = new SecretBits();
@@ -63,7 +67,8 @@ static class NoiseBugs
                 return cell + noise;
             });
         }),
-        Noise("noise is never negative", static (m, cells) => Each(m, cells, static (cell, noise, _) => cell + Math.Abs(noise))),
+        Noise("noise is never negative",
+            static (m, cells) => Each(m, cells, static (cell, noise, _) => cell + Math.Abs(noise))),
         Noise("normal noise in place of Laplace noise", static (m, cells) =>
             new RoundedNormal((long)(m.Noise.Scale * 1024)).AddTo(cells)),
         new("noise wraps around", ["noise"], static product => product with
@@ -101,7 +106,8 @@ static class NoiseBugs
 
     static void AddSeeded(Measurement measurement, long[] cells, ulong seed)
     {
-        NoiseSampler sampler = measurement.Noise is RoundedNormal normal ? normal.Sampler : ((DiscreteLaplace)measurement.Noise).Sampler;
+        NoiseSampler sampler =
+            (measurement.Noise as RoundedNormal)?.Sampler ?? ((DiscreteLaplace)measurement.Noise).Sampler;
         using SecretBits bits = RepeatableBits.Of(seed);
         sampler.AddTo(cells, bits);
     }

@@ -38,7 +38,7 @@ static class PriceBugs
         {
             PureEpsilonShown = static (units, records) => (double)units * records * Unit,
         }),
-        new("noise is made for twice the epsilon that is charged", ["prices", "lower bound"], static product => product with
+        new("noise is made for twice the epsilon asked", ["prices", "lower bound"], static product => product with
         {
             Plan = (request, facts) => product.Plan(
                 request with { Loss = new(request.Loss!.Value.Epsilon * 2, request.Loss!.Value.Delta) }, facts),

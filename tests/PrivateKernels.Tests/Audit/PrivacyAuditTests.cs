@@ -20,7 +20,8 @@ public sealed class PrivacyAuditTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public void The_plain_reference_engine_has_the_golden_cells()
     {
-        AuditResult result = PrivacyAudit.Named("engine").Run(new AuditedProduct(new ReferenceEngine()), AuditEffort.Quick);
+        var product = new AuditedProduct(new ReferenceEngine());
+        AuditResult result = PrivacyAudit.Named("engine").Run(product, AuditEffort.Quick);
         Assert.True(result.Passed, result.Detail);
     }
 

@@ -8,5 +8,6 @@ namespace PrivateKernels.Tests;
 sealed record PrivacyBug(
     string Name, string[] CaughtBy, Func<AuditedProduct, AuditedProduct> Break, string? Function = null)
 {
-    public static IReadOnlyList<PrivacyBug> All { get; } = [.. ContributionBugs.All, .. NoiseBugs.All, .. PriceBugs.All, .. CrossingBugs.All];
+    public static IReadOnlyList<PrivacyBug> All { get; } =
+        [.. ContributionBugs.All, .. NoiseBugs.All, .. PriceBugs.All, .. CrossingBugs.All];
 }

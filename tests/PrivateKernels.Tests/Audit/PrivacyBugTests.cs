@@ -16,7 +16,8 @@ public sealed class PrivacyBugTests : IDisposable
         AuditedProduct broken = bug.Break(new AuditedProduct(_engine));
         foreach (string check in bug.CaughtBy)
         {
-            AuditResult result = PrivacyAudit.Named(check).Run(broken, AuditEffort.Quick with { Function = bug.Function });
+            AuditEffort effort = AuditEffort.Quick with { Function = bug.Function };
+            AuditResult result = PrivacyAudit.Named(check).Run(broken, effort);
             Assert.False(result.Passed, $"{check} does not see it: {result.Detail}");
         }
     }
@@ -25,6 +26,7 @@ public sealed class PrivacyBugTests : IDisposable
     public void Every_check_catches_a_bug_of_its_own()
     {
         Assert.True(PrivacyBug.All.Count >= 25, $"only {PrivacyBug.All.Count} bugs are seeded");
-        Assert.Empty(PrivacyAudit.Checks.Select(static check => check.Name).Except(PrivacyBug.All.SelectMany(static bug => bug.CaughtBy)));
+        IEnumerable<string> checks = PrivacyAudit.Checks.Select(static check => check.Name);
+        Assert.Empty(checks.Except(PrivacyBug.All.SelectMany(static bug => bug.CaughtBy)));
     }
 }

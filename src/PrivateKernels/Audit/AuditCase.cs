@@ -15,13 +15,13 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
     /// <summary>Every function with every sketch and kind of exponent that serves it.</summary>
     public static IEnumerable<AuditCase> Of(AuditEffort effort)
     {
-        foreach (PairFunctionEntry entry in Catalog.Functions)
-        {
-            if (effort.Function is { } only && only != entry.Name) continue;
+        IEnumerable<PairFunctionEntry> entries = effort.Function is { } only
+            ? [Catalog.Functions.FirstOrDefault(e => e.Name == only) ?? throw new UnknownPairFunctionException(only)]
+            : Catalog.Functions;
+        foreach (PairFunctionEntry entry in entries)
             foreach (double exponent in entry.UsesExponent ? Exponents : [0])
                 foreach (SketchMethod method in entry.Methods)
                     yield return new(entry.Name, method, exponent);
-        }
     }
 
     /// <summary>The measurement; null if the sketch does not serve the function with these parameters.</summary>
@@ -41,6 +41,7 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             Exponent = Exponent,
             Method = Method,
             Seed = 7,
+            Landmarks = Method == SketchMethod.Landmark ? PublicPoints(d) : null,
             PerClass = setting.Classes > 0,
             Mechanism = setting.Mechanism,
             Loss = new(setting.Epsilon, setting.Mechanism == MechanismKind.DiscreteLaplace ? 0 : setting.Delta),
@@ -57,6 +58,14 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             }
         }
         return null;
+    }
+
+    /// <summary>Points on the diagonal, two bandwidths apart; two of them are corners of the box.</summary>
+    static Points PublicPoints(int dimension)
+    {
+        var values = new float[Sizes[0] * dimension];
+        for (int i = 0; i < values.Length; i++) values[i] = i / dimension - (Sizes[0] - 1) / 2f;
+        return new(values, dimension);
     }
 }
 

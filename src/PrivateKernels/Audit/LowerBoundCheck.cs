@@ -89,7 +89,7 @@ static class LowerBoundCheck
         }
 
         public string Name =>
-            $"{_measurement.Sketch.Function.Entry.Name} {_measurement.Strength.Mechanism} {_adjacency}";
+            $"{_measurement.Sketch.GetType().Name} {_measurement.Strength.Mechanism} {_adjacency}";
 
         /// <summary>Largest share of a claimed epsilon that the draws prove.</summary>
         public double Share { get; private set; }

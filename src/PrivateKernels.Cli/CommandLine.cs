@@ -38,6 +38,7 @@ static class CommandLine
         LedgerCommand.Create(),
         FunctionsCommand.Create(),
         EnginesCommand.Create(),
+        AuditCommand.Create(),
     };
 
     static int RefuseCommand(ParseResult parse, string[] args, TextWriter output, TextWriter error)

@@ -34,6 +34,7 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
         InvalidDataException i => new("FILE_CORRUPT", i.Message, Refused),
         ConfigurationException c => new("BAD_CONFIGURATION", c.Message, ConfigurationException.ExitCode),
         StorageException s => new(s.Reason, s.Message, Reasons.ExitCode(s.Reason) ?? Refused, s.Metadata),
+        AuditFailedException a => new("AUDIT_FAILED", a.Message, Refused),
         OperationCanceledException => new("CANCELLED", "stopped.", Interrupted),
         IOException or UnauthorizedAccessException => new("FILE_ERROR", e.Message, Refused),
         _ => new("BUG", $"pk failed: {e}", Bug),

@@ -54,31 +54,6 @@ public sealed class SketchTests : IDisposable
             SketchCases.WithoutNoise(measurement, good, null, _engine).Cells,
             SketchCases.WithoutNoise(measurement, mixed, null, _engine).Cells);
     }
-
-    [Theory]
-    [MemberData(nameof(SketchCases.Names), MemberType = typeof(SketchCases))]
-    public void Noise_in_an_answer_has_the_stated_standard_deviation(string name)
-    {
-        foreach (Adjacency adjacency in Enum.GetValues<Adjacency>())
-        {
-            var facts = SketchCases.Facts(3, adjacency);
-            ReleaseRequest request = SketchCases.Request(name, 3) with { Features = 32 };
-            Measurement measurement = Planner.Plan(request, facts, new()).Measurement;
-            float[] queries = SamplePoints.QueryPoints(3);
-            const int Draws = 8000;
-            double sum = 0, stated = 0;
-            for (int draw = 0; draw < Draws; draw++)
-            {
-                var cells = new long[measurement.CellCount];
-                measurement.Noise.AddTo(cells);
-                Answers answers = new Release(measurement, SketchCases.Provenance, cells).Estimate(new(queries.AsMemory(0, 3), 3), _engine);
-                sum += answers.Values[0] * answers.Values[0];
-                stated = answers.NoiseStd[0];
-            }
-            // The standard error of a standard deviation over 8,000 draws is 0.8 %.
-            Assert.InRange(Math.Sqrt(sum / Draws) / stated, 0.96, 1.04);
-        }
-    }
 }
 
 /// <summary>A broken engine: every contribution counts double.</summary>

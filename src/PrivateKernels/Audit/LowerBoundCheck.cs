@@ -27,6 +27,9 @@ static class LowerBoundCheck
     /// <summary>With more cells a block shows little of a pure epsilon: no likely event has its full ratio.</summary>
     const int MostPureCells = 8;
 
+    /// <summary>Most cells of a block that gets all the draws.</summary>
+    const int FullCells = 64;
+
     static readonly double[] Thresholds = [0.5, 1, 1.5];
 
     public static AuditOutcome Run(AuditedProduct product, AuditEffort effort)
@@ -93,7 +96,8 @@ static class LowerBoundCheck
         /// <summary>Largest share of a claimed epsilon that the draws prove.</summary>
         public double Share { get; private set; }
 
-        public bool IsTight => Distance >= TightDistance;
+        /// <summary>Whether a sound product must be seen to use its epsilon: a far pair, and all the draws.</summary>
+        public bool IsTight { get; private set; }
 
         /// <summary>Distance of the pair over the declared one.</summary>
         double Distance
@@ -108,8 +112,11 @@ static class LowerBoundCheck
             }
         }
 
-        public void Draw(int draws)
+        public void Draw(int wanted)
         {
+            // Sketches that are large at their smallest get fewer draws: the bound is as sound, and sees less.
+            long draws = Math.Min(wanted, (long)wanted * FullCells / _cells.Length);
+            IsTight = draws == wanted && Distance >= TightDistance;
             for (; _draws < draws; _draws += Blocks)
             {
                 Count(_row, _hits);

@@ -16,7 +16,10 @@ static class EnginesCommand
         {
             Engines = engines.Select(static e => new
             {
-                Kind = Show.Name(e.Kind), e.Device, Verified = e.IsVerified, e.RecordsPerSecond,
+                Kind = Show.Name(e.Kind),
+                e.Device,
+                Verified = e.IsVerified,
+                e.RecordsPerSecond,
             }),
         };
         session.Terminal.Write(document, console =>

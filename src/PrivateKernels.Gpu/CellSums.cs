@@ -46,7 +46,10 @@ sealed class CellSums
             if (!_used[slot]) continue;
             var arguments = new SumArguments
             {
-                Partial = _partial[slot], Totals = _totals, Count = Cells, Slices = Slices,
+                Partial = _partial[slot],
+                Totals = _totals,
+                Count = Cells,
+                Slices = Slices,
             };
             int groups = Math.Min((Cells + SumPrograms.Threads - 1) / SumPrograms.Threads, 1024);
             _device.Launch(stream, SumPrograms.SumSlices, groups, SumPrograms.Threads, arguments);

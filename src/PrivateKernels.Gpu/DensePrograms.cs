@@ -93,8 +93,14 @@ public static class DensePrograms
         int left = records - Group.IdxX / 16 * 4;
         return new Tile
         {
-            R0 = t.R0.If(left > 0), R1 = t.R1.If(left > 1), R2 = t.R2.If(left > 2), R3 = t.R3.If(left > 3),
-            R4 = t.R4.If(left > 64), R5 = t.R5.If(left > 65), R6 = t.R6.If(left > 66), R7 = t.R7.If(left > 67),
+            R0 = t.R0.If(left > 0),
+            R1 = t.R1.If(left > 1),
+            R2 = t.R2.If(left > 2),
+            R3 = t.R3.If(left > 3),
+            R4 = t.R4.If(left > 64),
+            R5 = t.R5.If(left > 65),
+            R6 = t.R6.If(left > 66),
+            R7 = t.R7.If(left > 67),
         };
     }
 

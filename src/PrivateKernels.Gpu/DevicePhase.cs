@@ -39,7 +39,8 @@ public static class DevicePhase
         bool swap = (quarter & 1) != 0;
         return new ScaledPair
         {
-            Cos = WithSign((swap ? s : c) * unit, quarter + 1), Sin = WithSign((swap ? c : s) * unit, quarter),
+            Cos = WithSign((swap ? s : c) * unit, quarter + 1),
+            Sin = WithSign((swap ? c : s) * unit, quarter),
         };
     }
 

@@ -93,10 +93,14 @@ public static class ExactSumPrograms
     static Row8 Values<TProfile>(Row8 s, ProfileArguments p, bool isPoint)
         where TProfile : struct, IProfile => new()
         {
-            A = Value<TProfile>(s.A, p, isPoint), B = Value<TProfile>(s.B, p, isPoint),
-            C = Value<TProfile>(s.C, p, isPoint), D = Value<TProfile>(s.D, p, isPoint),
-            E = Value<TProfile>(s.E, p, isPoint), F = Value<TProfile>(s.F, p, isPoint),
-            G = Value<TProfile>(s.G, p, isPoint), H = Value<TProfile>(s.H, p, isPoint),
+            A = Value<TProfile>(s.A, p, isPoint),
+            B = Value<TProfile>(s.B, p, isPoint),
+            C = Value<TProfile>(s.C, p, isPoint),
+            D = Value<TProfile>(s.D, p, isPoint),
+            E = Value<TProfile>(s.E, p, isPoint),
+            F = Value<TProfile>(s.F, p, isPoint),
+            G = Value<TProfile>(s.G, p, isPoint),
+            H = Value<TProfile>(s.H, p, isPoint),
         };
 
     static float Value<TProfile>(float s, ProfileArguments p, bool isPoint)

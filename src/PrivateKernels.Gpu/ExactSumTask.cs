@@ -52,9 +52,13 @@ sealed class ExactSumTask : DeviceTask
         int chunks = (range.Count + ExactSumPrograms.PointsPerChunk - 1) / ExactSumPrograms.PointsPerChunk;
         var arguments = new ExactSumArguments
         {
-            Points = s.Device.Cast<F4>(), Queries = _queries,
-            Sums = _partial.SubView((long)_chunks * _queryCount, (long)chunks * _queryCount), PointCount = range.Count,
-            QueryCount = _queryCount, Stride = Stride / 4, Profile = _profile.Arguments,
+            Points = s.Device.Cast<F4>(),
+            Queries = _queries,
+            Sums = _partial.SubView((long)_chunks * _queryCount, (long)chunks * _queryCount),
+            PointCount = range.Count,
+            QueryCount = _queryCount,
+            Stride = Stride / 4,
+            Profile = _profile.Arguments,
         };
         int columns = (_queryCount + TileProduct.Size - 1) / TileProduct.Size;
         _device.Launch(s.Stream, _profile.Program, chunks * columns, TileProduct.Threads, arguments);

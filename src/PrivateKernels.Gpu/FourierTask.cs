@@ -77,8 +77,14 @@ sealed class FourierLaunch(Device device, FourierMap map)
         {
             var dense = new DenseArguments
             {
-                Points = points, Rows = _parameters.Rows, Cells = cells, Features = features, Records = records,
-                Stride = stride, Frequencies = map.Frequencies, Slices = slices,
+                Points = points,
+                Rows = _parameters.Rows,
+                Cells = cells,
+                Features = features,
+                Records = records,
+                Stride = stride,
+                Frequencies = map.Frequencies,
+                Slices = slices,
             };
             Action<DenseArguments> tiles = adds ? DensePrograms.AddDense : DensePrograms.WriteDense;
             device.Launch(slot.Stream, tiles, groups, DensePrograms.Threads, dense);
@@ -86,9 +92,16 @@ sealed class FourierLaunch(Device device, FourierMap map)
         }
         var structured = new StructuredArguments
         {
-            Points = points, Flips = _parameters.Flips, Radii = _parameters.Radii, Cells = cells, Features = features,
-            Records = records, Stride = stride, LogPadded = BitOperations.Log2((uint)map.Padded),
-            Frequencies = map.Frequencies, Slices = slices,
+            Points = points,
+            Flips = _parameters.Flips,
+            Radii = _parameters.Radii,
+            Cells = cells,
+            Features = features,
+            Records = records,
+            Stride = stride,
+            LogPadded = BitOperations.Log2((uint)map.Padded),
+            Frequencies = map.Frequencies,
+            Slices = slices,
         };
         Action<StructuredArguments> program = (IsLarge, adds) switch
         {

@@ -33,10 +33,19 @@ sealed class MomentTask : DeviceTask
         Slot s = _device.Slots[slot];
         var arguments = new MomentArguments
         {
-            Points = s.Device, Center = _center, Squares = _device.Buffer<int>($"squares {slot}", range.Count),
-            Factors = _device.Buffer<long>($"factors {slot}", range.Count), Cells = _cells.Partial(slot),
-            Records = range.Count, Stride = Stride, Dimension = _map.Dimension, Slices = _cells.Slices,
-            Constant = _map.Constant, Linear = _map.Linear, Square = _map.Square, SquaredBound = _map.SquaredBound,
+            Points = s.Device,
+            Center = _center,
+            Squares = _device.Buffer<int>($"squares {slot}", range.Count),
+            Factors = _device.Buffer<long>($"factors {slot}", range.Count),
+            Cells = _cells.Partial(slot),
+            Records = range.Count,
+            Stride = Stride,
+            Dimension = _map.Dimension,
+            Slices = _cells.Slices,
+            Constant = _map.Constant,
+            Linear = _map.Linear,
+            Square = _map.Square,
+            SquaredBound = _map.SquaredBound,
             Bound = NormClamp.IntegerSquareRoot(_map.SquaredBound),
         };
         int groups = Math.Min((range.Count + MomentPrograms.Threads - 1) / MomentPrograms.Threads, 1 << 16);

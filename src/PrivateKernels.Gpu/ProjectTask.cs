@@ -55,9 +55,13 @@ sealed class ProjectTask : DeviceTask
         {
             var arguments = new ProjectArguments
             {
-                Features = features, Weights = _deviceWeights, Sums = Sums(slot, range),
-                Count = range.Count * _sumsPerQuery, Columns = _columns, Groups = _map.Groups,
-                    Frequencies = _map.Frequencies,
+                Features = features,
+                Weights = _deviceWeights,
+                Sums = Sums(slot, range),
+                Count = range.Count * _sumsPerQuery,
+                Columns = _columns,
+                Groups = _map.Groups,
+                Frequencies = _map.Frequencies,
             };
             int groups = (arguments.Count + ProjectPrograms.SumsPerGroup - 1) / ProjectPrograms.SumsPerGroup;
             _device.Launch(s.Stream, ProjectPrograms.Project, groups, ProjectPrograms.Threads, arguments);

@@ -29,26 +29,53 @@ public struct Octet
     /// <summary>Butterflies (a, b) -> (a + b, a - b) between neighbours.</summary>
     public readonly Octet Stage1() => new()
     {
-        A = A + B, B = A - B, C = C + D, D = C - D, E = E + F, F = E - F, G = G + H, H = G - H,
+        A = A + B,
+        B = A - B,
+        C = C + D,
+        D = C - D,
+        E = E + F,
+        F = E - F,
+        G = G + H,
+        H = G - H,
     };
 
     /// <summary>Butterflies at distance two.</summary>
     public readonly Octet Stage2() => new()
     {
-        A = A + C, B = B + D, C = A - C, D = B - D, E = E + G, F = F + H, G = E - G, H = F - H,
+        A = A + C,
+        B = B + D,
+        C = A - C,
+        D = B - D,
+        E = E + G,
+        F = F + H,
+        G = E - G,
+        H = F - H,
     };
 
     /// <summary>Butterflies at distance four.</summary>
     public readonly Octet Stage4() => new()
     {
-        A = A + E, B = B + F, C = C + G, D = D + H, E = A - E, F = B - F, G = C - G, H = D - H,
+        A = A + E,
+        B = B + F,
+        C = C + G,
+        D = D + H,
+        E = A - E,
+        F = B - F,
+        G = C - G,
+        H = D - H,
     };
 
     /// <summary>Flips the signs whose bit (0 for A, 7 for H) is set.</summary>
     public readonly Octet Flip(uint bits) => new()
     {
-        A = Flip(A, bits << 31), B = Flip(B, bits << 30), C = Flip(C, bits << 29), D = Flip(D, bits << 28),
-        E = Flip(E, bits << 27), F = Flip(F, bits << 26), G = Flip(G, bits << 25), H = Flip(H, bits << 24),
+        A = Flip(A, bits << 31),
+        B = Flip(B, bits << 30),
+        C = Flip(C, bits << 29),
+        D = Flip(D, bits << 28),
+        E = Flip(E, bits << 27),
+        F = Flip(F, bits << 26),
+        G = Flip(G, bits << 25),
+        H = Flip(H, bits << 24),
     };
 
     static float Flip(float value, uint bits) => Interop.IntAsFloat(Interop.FloatAsInt(value) ^ (bits & 0x80000000u));
@@ -68,8 +95,14 @@ public struct Row8
 
     public readonly Row8 Plus(Row8 other) => new()
     {
-        A = A + other.A, B = B + other.B, C = C + other.C, D = D + other.D,
-        E = E + other.E, F = F + other.F, G = G + other.G, H = H + other.H,
+        A = A + other.A,
+        B = B + other.B,
+        C = C + other.C,
+        D = D + other.D,
+        E = E + other.E,
+        F = F + other.F,
+        G = G + other.G,
+        H = H + other.H,
     };
 
     /// <summary>
@@ -77,9 +110,14 @@ public struct Row8
     /// </summary>
     public readonly Row8 If(bool isRecord) => new()
     {
-        A = isRecord ? A : DevicePhase.None, B = isRecord ? B : DevicePhase.None, C = isRecord ? C : DevicePhase.None,
-        D = isRecord ? D : DevicePhase.None, E = isRecord ? E : DevicePhase.None, F = isRecord ? F : DevicePhase.None,
-        G = isRecord ? G : DevicePhase.None, H = isRecord ? H : DevicePhase.None,
+        A = isRecord ? A : DevicePhase.None,
+        B = isRecord ? B : DevicePhase.None,
+        C = isRecord ? C : DevicePhase.None,
+        D = isRecord ? D : DevicePhase.None,
+        E = isRecord ? E : DevicePhase.None,
+        F = isRecord ? F : DevicePhase.None,
+        G = isRecord ? G : DevicePhase.None,
+        H = isRecord ? H : DevicePhase.None,
     };
 }
 

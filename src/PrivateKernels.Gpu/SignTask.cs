@@ -36,9 +36,17 @@ sealed class SignTask : DeviceTask
         Slot s = _device.Slots[slot];
         var arguments = new SignArguments
         {
-            Points = s.Device, Cells = _cells.Partial(slot), Records = range.Count, Stride = Stride,
-            Dimension = _map.Dimension, CellsPerCoordinate = _map.CellsPerCoordinate, Slices = _cells.Slices,
-            Lower = _map.Lower, Upper = _map.Upper, Scale = _map.Scale, Weight = _map.Weight,
+            Points = s.Device,
+            Cells = _cells.Partial(slot),
+            Records = range.Count,
+            Stride = Stride,
+            Dimension = _map.Dimension,
+            CellsPerCoordinate = _map.CellsPerCoordinate,
+            Slices = _cells.Slices,
+            Lower = _map.Lower,
+            Upper = _map.Upper,
+            Scale = _map.Scale,
+            Weight = _map.Weight,
         };
         int groups = _map.Dimension * _cells.Slices;
         _device.Launch(s.Stream, SignPrograms.AddSigns, groups, SignPrograms.Threads, arguments);

@@ -182,9 +182,14 @@ public static class StructuredPrograms
 
     internal static Octet Fetch(ArrayView<float> values, int at, int stride) => new()
     {
-        A = values[Skew(at)], B = values[Skew(at + stride)], C = values[Skew(at + 2 * stride)],
-        D = values[Skew(at + 3 * stride)], E = values[Skew(at + 4 * stride)], F = values[Skew(at + 5 * stride)],
-        G = values[Skew(at + 6 * stride)], H = values[Skew(at + 7 * stride)],
+        A = values[Skew(at)],
+        B = values[Skew(at + stride)],
+        C = values[Skew(at + 2 * stride)],
+        D = values[Skew(at + 3 * stride)],
+        E = values[Skew(at + 4 * stride)],
+        F = values[Skew(at + 5 * stride)],
+        G = values[Skew(at + 6 * stride)],
+        H = values[Skew(at + 7 * stride)],
     };
 
     internal static void Store(ArrayView<float> values, int at, int stride, Octet v)
@@ -211,8 +216,14 @@ public static class StructuredPrograms
         ArrayView<float> radii = arguments.Radii;
         return new()
         {
-            A = radii[at], B = radii[at + step], C = radii[at + 2 * step], D = radii[at + 3 * step],
-            E = radii[at + 4 * step], F = radii[at + 5 * step], G = radii[at + 6 * step], H = radii[at + 7 * step],
+            A = radii[at],
+            B = radii[at + step],
+            C = radii[at + 2 * step],
+            D = radii[at + 3 * step],
+            E = radii[at + 4 * step],
+            F = radii[at + 5 * step],
+            G = radii[at + 6 * step],
+            H = radii[at + 7 * step],
         };
     }
 

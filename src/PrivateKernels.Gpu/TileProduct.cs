@@ -13,9 +13,14 @@ public struct ProductStep : ITileStep
 {
     public readonly Row8 Add(Row8 sums, float x, F4 near, F4 far) => new()
     {
-        A = Fused.Fma(x, near.X, sums.A), B = Fused.Fma(x, near.Y, sums.B), C = Fused.Fma(x, near.Z, sums.C),
-        D = Fused.Fma(x, near.W, sums.D), E = Fused.Fma(x, far.X, sums.E), F = Fused.Fma(x, far.Y, sums.F),
-        G = Fused.Fma(x, far.Z, sums.G), H = Fused.Fma(x, far.W, sums.H),
+        A = Fused.Fma(x, near.X, sums.A),
+        B = Fused.Fma(x, near.Y, sums.B),
+        C = Fused.Fma(x, near.Z, sums.C),
+        D = Fused.Fma(x, near.W, sums.D),
+        E = Fused.Fma(x, far.X, sums.E),
+        F = Fused.Fma(x, far.Y, sums.F),
+        G = Fused.Fma(x, far.Z, sums.G),
+        H = Fused.Fma(x, far.W, sums.H),
     };
 }
 
@@ -24,9 +29,14 @@ public struct SquareStep : ITileStep
 {
     public readonly Row8 Add(Row8 sums, float x, F4 near, F4 far) => new()
     {
-        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z),
-        D = Add(sums.D, x - near.W), E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y),
-        G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
+        A = Add(sums.A, x - near.X),
+        B = Add(sums.B, x - near.Y),
+        C = Add(sums.C, x - near.Z),
+        D = Add(sums.D, x - near.W),
+        E = Add(sums.E, x - far.X),
+        F = Add(sums.F, x - far.Y),
+        G = Add(sums.G, x - far.Z),
+        H = Add(sums.H, x - far.W),
     };
 
     static float Add(float sum, float z) => Fused.Fma(z, z, sum);
@@ -37,9 +47,14 @@ public struct AbsoluteStep : ITileStep
 {
     public readonly Row8 Add(Row8 sums, float x, F4 near, F4 far) => new()
     {
-        A = Add(sums.A, x - near.X), B = Add(sums.B, x - near.Y), C = Add(sums.C, x - near.Z),
-        D = Add(sums.D, x - near.W), E = Add(sums.E, x - far.X), F = Add(sums.F, x - far.Y),
-        G = Add(sums.G, x - far.Z), H = Add(sums.H, x - far.W),
+        A = Add(sums.A, x - near.X),
+        B = Add(sums.B, x - near.Y),
+        C = Add(sums.C, x - near.Z),
+        D = Add(sums.D, x - near.W),
+        E = Add(sums.E, x - far.X),
+        F = Add(sums.F, x - far.Y),
+        G = Add(sums.G, x - far.Z),
+        H = Add(sums.H, x - far.W),
     };
 
     static float Add(float sum, float z) => sum + Interop.IntAsFloat(Interop.FloatAsInt(z) & 0x7FFFFFFFu);

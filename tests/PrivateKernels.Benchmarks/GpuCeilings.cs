@@ -34,13 +34,26 @@ public static class FmaCeiling
 
     static Row8 First(float x) => new()
     {
-        A = x, B = x + 1f, C = x + 2f, D = x + 3f, E = x + 4f, F = x + 5f, G = x + 6f, H = x + 7f,
+        A = x,
+        B = x + 1f,
+        C = x + 2f,
+        D = x + 3f,
+        E = x + 4f,
+        F = x + 5f,
+        G = x + 6f,
+        H = x + 7f,
     };
 
     static Row8 Step(Row8 r, float f) => new()
     {
-        A = Fused.Fma(r.A, f, 1f), B = Fused.Fma(r.B, f, 1f), C = Fused.Fma(r.C, f, 1f), D = Fused.Fma(r.D, f, 1f),
-        E = Fused.Fma(r.E, f, 1f), F = Fused.Fma(r.F, f, 1f), G = Fused.Fma(r.G, f, 1f), H = Fused.Fma(r.H, f, 1f),
+        A = Fused.Fma(r.A, f, 1f),
+        B = Fused.Fma(r.B, f, 1f),
+        C = Fused.Fma(r.C, f, 1f),
+        D = Fused.Fma(r.D, f, 1f),
+        E = Fused.Fma(r.E, f, 1f),
+        F = Fused.Fma(r.F, f, 1f),
+        G = Fused.Fma(r.G, f, 1f),
+        H = Fused.Fma(r.H, f, 1f),
     };
 
     static float Sum(Row8 r) => r.A + r.B + r.C + r.D + r.E + r.F + r.G + r.H;

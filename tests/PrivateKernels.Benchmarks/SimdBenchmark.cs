@@ -167,8 +167,14 @@ static class SimdBenchmark
         Console.WriteLine(speed + (flopPerItem > 0 ? share : ""));
         Rows.Add(new()
         {
-            ["job"] = name, ["unit"] = unit, ["rate"] = rate, ["gigaflops"] = gigaflops, ["of_peak"] = ofPeak,
-            ["of_peak_per_core_second"] = ofCore, ["slowest"] = rates[0], ["fastest"] = rates[^1],
+            ["job"] = name,
+            ["unit"] = unit,
+            ["rate"] = rate,
+            ["gigaflops"] = gigaflops,
+            ["of_peak"] = ofPeak,
+            ["of_peak_per_core_second"] = ofCore,
+            ["slowest"] = rates[0],
+            ["fastest"] = rates[^1],
         });
         return rate;
     }

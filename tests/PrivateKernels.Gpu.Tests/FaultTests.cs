@@ -53,7 +53,8 @@ public sealed class FaultTests : IDisposable
         // 18 slots of 1,024 points were taken before the loss; 16 of them had come back.
         using var engine = new GpuEngine([Devices.UnderTest], redone, new()
         {
-            SlotBytes = 32 << 10, Probe = _ => OnEach(DeviceStep.Copy, () => ++launches == 20),
+            SlotBytes = 32 << 10,
+            Probe = _ => OnEach(DeviceStep.Copy, () => ++launches == 20),
         });
         AssertCells(engine);
         Assert.InRange(redone.Records, 1, Count - 16 * 1024);
@@ -134,7 +135,9 @@ public sealed class FaultTests : IDisposable
         var buffers = 0;
         using var engine = new GpuEngine([Devices.UnderTest], new NoFallback(), new()
         {
-            IsForced = true, SlotBytes = 8 << 20, MemoryLimitBytes = 9 << 20,
+            IsForced = true,
+            SlotBytes = 8 << 20,
+            MemoryLimitBytes = 9 << 20,
             Probe = _ => OnEach(DeviceStep.Allocate, () => ++buffers < 0),
         });
         long[] cells = new long[6], same = new long[6];
@@ -160,7 +163,8 @@ public sealed class FaultTests : IDisposable
         int opened = -1;
         using var engine = new GpuEngine([Devices.UnderTest, Devices.UnderTest], new NoFallback(), new()
         {
-            IsForced = true, SlotBytes = 32 << 10,
+            IsForced = true,
+            SlotBytes = 32 << 10,
             Probe = _ =>
             {
                 int me = Interlocked.Increment(ref opened);

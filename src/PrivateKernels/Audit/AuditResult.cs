@@ -14,14 +14,15 @@ public sealed record AuditResult(string Check, string Promise, bool Passed, stri
 /// <param name="Pairs">Pairs of neighbours for each sketch and adjacency.</param>
 /// <param name="Draws">Draws of noise that a law is held against, for each mechanism and kind of sketch.</param>
 /// <param name="LowerBoundDraws">Releases of one block for each pair of the lower bound, both sides together.</param>
+/// <param name="TightShare">Part of its epsilon that a tight pair must show; fewer draws prove less of it.</param>
 /// <param name="Function">One function alone; null = all.</param>
-sealed record AuditEffort(int Pairs, int Draws, int LowerBoundDraws, string? Function = null)
+sealed record AuditEffort(int Pairs, int Draws, int LowerBoundDraws, double TightShare, string? Function = null)
 {
     /// <summary>An installation's self-check.</summary>
-    public static AuditEffort Quick { get; } = new(1_000, 1 << 17, 1 << 17);
+    public static AuditEffort Quick { get; } = new(1_000, 1 << 17, 1 << 17, 0.6);
 
     /// <summary>What a version is tested with.</summary>
-    public static AuditEffort Full { get; } = new(10_000, 1 << 19, 1 << 20);
+    public static AuditEffort Full { get; } = new(10_000, 1 << 19, 1 << 20, 0.8);
 }
 
 /// <summary>Outcome of a check before it is named and timed.</summary>

@@ -19,7 +19,7 @@ static class LowerBoundCheck
     const double Significance = 1e-8;
 
     /// <summary>Pairs nearer to the declared distance than this must be seen to be so.</summary>
-    const double TightDistance = 0.95, TightShare = 0.8;
+    const double TightDistance = 0.95;
 
     /// <summary>Epsilon 1 at this delta is mu = 1, where both rates are large enough to be counted.</summary>
     const double Delta = 0.1269;
@@ -37,7 +37,7 @@ static class LowerBoundCheck
         Trial[] trials = [.. Trials(product, effort)];
         Parallel.ForEach(trials, trial => trial.Draw(effort.LowerBoundDraws / 2));
         foreach (Trial trial in trials)
-            if (trial.Violation() is { } violation) return AuditOutcome.Broken($"{trial.Name}: {violation}");
+            if (trial.Violation(effort.TightShare) is { } violation) return AuditOutcome.Broken($"{trial.Name}: {violation}");
         double[] tight = [.. trials.Where(static trial => trial.IsTight).Select(static trial => trial.Share)];
         return tight.Length > 0
             ? AuditOutcome.Holds(AuditOutcome.Text(
@@ -124,7 +124,7 @@ static class LowerBoundCheck
             }
         }
 
-        public string? Violation()
+        public string? Violation(double tightShare)
         {
             for (int i = 0; i < _claims.Length; i++)
             {
@@ -135,7 +135,7 @@ static class LowerBoundCheck
                     return AuditOutcome.Text($"epsilon {epsilon} at delta {delta:G3} is claimed, {seen:0.000} is seen");
                 if (!double.IsNaN(seen)) Share = Math.Max(Share, seen / epsilon);
             }
-            return IsTight && Share < TightShare
+            return IsTight && Share < tightShare
                 ? AuditOutcome.Text($"a pair at {Distance:0.000} of the declared distance shows only {Share:0.00}")
                 : null;
         }

@@ -5,7 +5,7 @@ namespace PrivateKernels;
 /// <param name="NoiseStd">Standard deviation of the privacy noise in each value. Exact.</param>
 /// <param name="ApproximationStd">
 /// Standard deviation of the sketch's approximation in each value, estimated from the release's own groups of features;
-/// without degrees of freedom: the discretisation error, bounded, or for lp_p what evenly spread records would err.
+/// without degrees of freedom: the discretisation error, bounded, or for grids and trees what evenly spread records would err.
 /// </param>
 /// <param name="HalfWidth95">
 /// Half-width of the 95 % interval, noise and approximation together: Student's t over the spread of the groups; without

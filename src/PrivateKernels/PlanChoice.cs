@@ -43,12 +43,14 @@ sealed record PlanChoice(
             SketchMethod.Spherical => SphericalSketch.StructuredVariance / 4,
             _ => 0,
         };
-        if (Strength.Mechanism != MechanismKind.DiscreteLaplace || balance == 0) return 0;
-        double epsilon = Strength.Strength / (double)(1L << 40) / Facts.MaxRecordsPerUnit;
+        if (!IsPure || balance == 0) return 0;
         double records = Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
-        double best = records * epsilon * Math.Sqrt(balance);
+        double best = records * Epsilon * Math.Sqrt(balance);
         return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
     }
+
+    /// <summary>Of a pure release, at the level of a record.</summary>
+    double Epsilon => Math.ScaleB((double)Strength.Strength, -40) / Facts.MaxRecordsPerUnit;
 
     /// <summary>Noise of one cell over the sensitivity, at the level of a record.</summary>
     double NoiseRatio => Facts.MaxRecordsPerUnit / Math.Sqrt(Math.ScaleB((double)Strength.Strength, -40));
@@ -84,7 +86,13 @@ sealed record PlanChoice(
         return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(measurement.Sketch, accuracy));
     }
 
-    SketchMethod Method => Request.Method ?? (Request.Landmarks is null ? Function.Methods[0] : SketchMethod.Landmark);
+    /// <summary>Laplace noise grows with the L1 norm, which a tree keeps small; normal noise never needs one.</summary>
+    SketchMethod Method => Request.Method
+        ?? (Request.Landmarks is not null ? SketchMethod.Landmark
+        : IsPure && Function.Methods.Contains(SketchMethod.Tree) ? SketchMethod.Tree
+        : Function.Methods[0]);
+
+    bool IsPure => Strength.Mechanism == MechanismKind.DiscreteLaplace;
 
     ISketch CreateSketch(int features) => Method switch
     {
@@ -98,6 +106,8 @@ sealed record PlanChoice(
             InnerProductSketch.Create(Function, Facts.Domain, Strength.Mechanism, Request.PerClass),
         SketchMethod.Moment when Function is LpP => PowerMomentSketch.Create(Function, Facts.Domain),
         SketchMethod.Moment => MomentSketch.Create(Function, Facts.Domain),
+        SketchMethod.Tree => TreeSketch.Create(
+            Function, Facts.Domain, features, Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000, Epsilon),
         SketchMethod.CoordinateGrid => CoordinateGridSketch.Create(
             Function, Facts.Domain, features, Facts.MaxRecords, NoiseRatio),
         _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
@@ -127,6 +137,7 @@ sealed record PlanChoice(
             SlicedSketch => $"Projections onto {sketch.Features} directions.",
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
+            TreeSketch => $"Trees of counts over {sketch.Features} cells per coordinate.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",
             _ => "Exact moments.",

@@ -20,6 +20,8 @@ public static class Planner
         PrivacyStrength strength = StrengthOf(request, facts.AccountUnit);
         if (request.Method is { } method && !function.Methods.Contains(method))
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
+        if (request.Method == SketchMethod.Tree && strength.Mechanism != MechanismKind.DiscreteLaplace)
+            throw new InvalidFieldException("method", SketchMethod.Tree, "takes discrete Laplace noise: other noise has better sketches");
         CheckLandmarks(request, function, facts.Domain);
         if (!function.Entry.Mechanisms.Contains(strength.Mechanism))
             throw new InvalidFieldException("privacy.mechanism", strength.Mechanism,

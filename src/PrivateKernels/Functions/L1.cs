@@ -1,11 +1,11 @@
 namespace PrivateKernels;
 
-/// <summary>|z|_1, the sum over coordinates of |x_i - y_i|. Served by sign features on the declared box.</summary>
+/// <summary>|z|_1, the sum over coordinates of |x_i - y_i|. Served by sign features on the declared box, under pure epsilon by a tree.</summary>
 public sealed class L1 : PairFunction
 {
     public static PairFunctionEntry Description { get; } = new(
         "l1", "|z|₁", IsKernel: false, UsesBandwidth: false, UsesExponent: false, NeedsBox: true, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.Sign], static (_, _) => new L1());
+        BothMechanisms, [SketchMethod.Sign, SketchMethod.Tree], static (_, _) => new L1());
 
     public override PairFunctionEntry Entry => Description;
 

@@ -2,7 +2,7 @@ namespace PrivateKernels;
 
 /// <summary>
 /// |z|_p^p, the sum over coordinates of |x_i - y_i|^p, for 0 &lt; p &lt; 2 and p = 2, 4, 6. Served on the declared box:
-/// below 2 by a grid per coordinate (p = 1: sign features), otherwise exactly by moments.
+/// below 2 by a grid per coordinate (p = 1: sign features; pure epsilon: a tree), otherwise exactly by moments.
 /// </summary>
 public sealed class LpP : PairFunction
 {
@@ -18,7 +18,7 @@ public sealed class LpP : PairFunction
 
     public static PairFunctionEntry Description { get; } = new(
         "lp_p", "Σ|zᵢ|^p", IsKernel: false, UsesBandwidth: false, UsesExponent: true, NeedsBox: true, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.CoordinateGrid, SketchMethod.Sign, SketchMethod.Moment],
+        BothMechanisms, [SketchMethod.CoordinateGrid, SketchMethod.Sign, SketchMethod.Moment, SketchMethod.Tree],
         static (_, p) => new LpP(p));
 
     public override PairFunctionEntry Entry => Description;
@@ -26,7 +26,8 @@ public sealed class LpP : PairFunction
     public override PairGeometry Geometry => PairGeometry.Power;
 
     public override IReadOnlyList<SketchMethod> Methods =>
-        Exponent >= 2 ? [SketchMethod.Moment] : Exponent == 1 ? [SketchMethod.Sign] : [SketchMethod.CoordinateGrid];
+        Exponent >= 2 ? [SketchMethod.Moment]
+        : [Exponent == 1 ? SketchMethod.Sign : SketchMethod.CoordinateGrid, SketchMethod.Tree];
 
     public override double Profile(double s) => s;
 

@@ -1,0 +1,117 @@
+namespace PrivateKernels;
+
+/// <summary>
+/// A 4-ary tree over m = 4^L cells of one coordinate, without a root: its weights, what an answer reads from it and how
+/// much noise that gathers. |t - y|^p enters by its mean over each cell, for y at the m + 1 cell edges.
+/// </summary>
+sealed class TreeShape
+{
+    public const int LeastCells = 16, MostCells = 4096;
+
+    /// <summary>
+    /// Thousandths of the budget for each level, the coarsest first: least noise in an answer of l1, averaged over y.
+    /// </summary>
+    static readonly int[][] Shares =
+        [[600, 400], [540, 280, 180], [496, 238, 158, 108], [450, 250, 150, 100, 50], [420, 235, 150, 100, 60, 35]];
+
+    readonly double[] _kernel, _variances;
+    readonly Lazy<(double[] Squared, double[] Neighbour)> _noise;
+
+    public TreeShape(double p, int cells)
+    {
+        (Power, Cells) = (p, cells);
+        int levels = int.Log2(cells) / 2;
+        Weights = Shares[levels - 2];
+        NodeCount = (4 * cells - 4) / 3;
+        _variances = [.. Weights.Select(static w => 1 / ((double)w * w))];
+        _kernel = new double[cells];
+        // The mean of t^p over [k, k + 1].
+        for (int k = 0; k < cells; k++)
+            _kernel[k] = (PortableMath.Pow(k + 1, p + 1) - PortableMath.Pow(k, p + 1)) / (p + 1);
+        _noise = new(Noise);
+    }
+
+    public double Power { get; }
+
+    /// <summary>m, leaves.</summary>
+    public int Cells { get; }
+
+    /// <summary>Nodes of all levels.</summary>
+    public int NodeCount { get; }
+
+    /// <summary>Integer weight of a record in its node, by level from the coarsest.</summary>
+    public IReadOnlyList<int> Weights { get; }
+
+    /// <summary>m as the nearest power of 4 that is allowed.</summary>
+    public static int Rounded(double cells) =>
+        1 << (2 * (int)Math.Clamp(Math.Round(Math.Log2(Math.Max(1, cells)) / 2), 2, 6));
+
+    /// <summary>Fills the upper levels from plain counts in the leaves, the last m of the nodes, and applies the weights.</summary>
+    public void Complete(Span<long> nodes)
+    {
+        for (int width = Cells, end = nodes.Length; width > 4; end -= width, width /= 4)
+        {
+            Span<long> children = nodes.Slice(end - width, width), parents = nodes.Slice(end - width - width / 4, width / 4);
+            for (int i = 0; i < parents.Length; i++)
+                parents[i] = children[4 * i] + children[4 * i + 1] + children[4 * i + 2] + children[4 * i + 3];
+        }
+        for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
+            for (int i = 0; i < width; i++) nodes[at++] *= Weights[level];
+    }
+
+    /// <summary>edges[e] = sum over records of |x - e|^p, in units of a cell, from noisy nodes by least squares.</summary>
+    public void FillEdges(ReadOnlySpan<long> nodes, Span<double> edges)
+    {
+        var counts = new double[nodes.Length];
+        for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
+            for (int i = 0; i < width; i++, at++) counts[at] = nodes[at] / (double)Weights[level];
+        Span<double> leaves = TreeFit.Leaves(counts, _variances);
+        for (int e = 0; e <= Cells; e++)
+        {
+            double sum = 0;
+            for (int j = 0; j < e; j++) sum += leaves[j] * _kernel[e - 1 - j];
+            for (int j = e; j < leaves.Length; j++) sum += leaves[j] * _kernel[j - e];
+            edges[e] = sum;
+        }
+    }
+
+    /// <summary>Squared norm of what (1 - v) edge e + v edge e + 1 reads from the nodes; divide by nothing: weights are in it.</summary>
+    public double SquaredPsi(int e, double v)
+    {
+        (double[] squared, double[] neighbour) = _noise.Value;
+        return (1 - v) * (1 - v) * squared[e] + 2 * v * (1 - v) * neighbour[e] + v * v * squared[e + 1];
+    }
+
+    /// <summary>The largest of <see cref="SquaredPsi"/>.</summary>
+    public double WorstSquaredPsi => _noise.Value.Squared.Max();
+
+    /// <summary>
+    /// Least squares maps nodes y to leaves (G' V^-1 G)^-1 G' V^-1 y; so an answer g . leaves reads node i with the weight
+    /// (sum under i of u) / V_i, u = (G' V^-1 G)^-1 g, which are the leaves fitted to a tree that is 0 but for V g in its
+    /// leaves. A node is its cell over the weight w, and V = 1/w^2: the cell is read with w times the sum.
+    /// </summary>
+    (double[] Squared, double[] Neighbour) Noise()
+    {
+        double[] squared = new double[Cells + 1], neighbour = new double[Cells], previous = new double[NodeCount];
+        double[] tree = new double[NodeCount], reads = new double[NodeCount];
+        for (int e = 0; e <= Cells; e++)
+        {
+            Array.Clear(tree);
+            Span<double> leaves = tree.AsSpan(NodeCount - Cells);
+            for (int j = 0; j < Cells; j++) leaves[j] = _variances[^1] * _kernel[j < e ? e - 1 - j : j - e];
+            TreeFit.Leaves(tree, _variances).CopyTo(reads.AsSpan(NodeCount - Cells));
+            for (int width = Cells, end = NodeCount; width > 4; end -= width, width /= 4)
+                for (int i = 0, child = end - width; i < width / 4; i++, child += 4)
+                    reads[end - width - width / 4 + i] = reads[child] + reads[child + 1] + reads[child + 2] + reads[child + 3];
+            for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
+                for (int i = 0; i < width; i++, at++)
+                {
+                    reads[at] *= Weights[level];
+                    squared[e] += reads[at] * reads[at];
+                    if (e > 0) neighbour[e - 1] += reads[at] * previous[at];
+                }
+            (reads, previous) = (previous, reads);
+        }
+        return (squared, neighbour);
+    }
+}

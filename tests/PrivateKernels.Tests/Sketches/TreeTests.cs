@@ -1,0 +1,160 @@
+using System.Text.Json;
+
+namespace PrivateKernels.Tests;
+
+public sealed class TreeTests : IDisposable
+{
+    readonly SimdEngine _engine = new();
+
+    public void Dispose() => _engine.Dispose();
+
+    [Fact]
+    public void Least_squares_gives_the_golden_leaves()
+    {
+        JsonElement golden = GoldenFile.Read("tree.json");
+        foreach (JsonElement row in golden.Rows("two_levels"))
+            Check([.. Numbers(row, "noisy_level1"), .. Numbers(row, "noisy_level2")],
+                [row.Number("variance_level1"), row.Number("variance_level2")], Numbers(row, "leaves"));
+        foreach (JsonElement row in golden.Rows("three_levels"))
+            Check([row.Number("root"), .. Numbers(row, "noisy_level1"), .. Numbers(row, "noisy_level2")],
+                Numbers(row, "variances"), Numbers(row, "leaves"));
+
+        static void Check(double[] nodes, double[] variances, double[] leaves)
+        {
+            Span<double> fitted = TreeFit.Leaves(nodes, variances);
+            Assert.Equal(leaves.Length, fitted.Length);
+            for (int i = 0; i < leaves.Length; i++) Assert.Equal(leaves[i], fitted[i], 1e-9);
+        }
+    }
+
+    /// <summary>Root mean square over y and worst y of the specification, in R^p / epsilon, one dimension.</summary>
+    [Theory]
+    [InlineData(1, 256, 3.06, 3.83)]
+    [InlineData(1, 1024, 3.37, 4.20)]
+    [InlineData(0.25, 256, 4.97, 5.33)]
+    [InlineData(0.5, 256, 4.16, 4.57)]
+    [InlineData(1.5, 256, 2.54, 3.57)]
+    public void Noise_is_that_of_the_specification(double p, int m, double mean, double worst)
+    {
+        var shape = new TreeShape(p, m);
+        double sum = 0;
+        for (int e = 0; e < m; e++) sum += shape.SquaredPsi(e, 0.5);
+        double unit = Math.Pow(m, -p) * Math.Sqrt(2) * shape.Weights.Sum();
+        Assert.Equal(mean, unit * Math.Sqrt(sum / m), 0.02);
+        // The worst of all cell edges, which for small p stands out from its neighbours.
+        Assert.Equal(worst, unit * Math.Sqrt(shape.WorstSquaredPsi), 0.07);
+    }
+
+    [Theory]
+    [InlineData("l1", 0, 1)]
+    [InlineData("l1", 0, 16)]
+    [InlineData("lp_p", 0.5, 3)]
+    [InlineData("lp_p", 1.75, 16)]
+    public void Answers_without_noise_err_as_stated(string name, double exponent, int d)
+    {
+        Measurement measurement = Plan(name, exponent, d).Measurement;
+        float[] points = SamplePoints.Points(d), queries = SamplePoints.QueryPoints(d);
+        Release release = SketchCases.WithoutNoise(measurement, points, null, _engine);
+        Answers answers = release.Estimate(new(queries, d), _engine);
+        for (int q = 0; q < SamplePoints.Queries; q++)
+        {
+            double exact = SamplePoints.Sum(measurement.Sketch.Function, points, queries.AsSpan(q * d, d));
+            Assert.True(Math.Abs(answers.Values[q] - exact) <= 4 * answers.ApproximationStd[q]);
+        }
+        Assert.Equal(SamplePoints.Count, release.Count()!.Value.Value, 1e-9);
+    }
+
+    [Theory]
+    [InlineData("l1", 0, Adjacency.AddOrRemoveOne)]
+    [InlineData("lp_p", 0.5, Adjacency.ReplaceOne)]
+    public void Noise_of_answers_and_counts_has_the_stated_size(string name, double exponent, Adjacency adjacency)
+    {
+        const int d = 2, draws = 8000;
+        Measurement measurement = Plan(name, exponent, d, 16, adjacency).Measurement;
+        double answer = 0, count = 0, stated = 0, countStated = 0;
+        for (int draw = 0; draw < draws; draw++)
+        {
+            var cells = new long[measurement.CellCount];
+            measurement.Noise.AddTo(cells);
+            var release = new Release(measurement, SketchCases.Provenance, cells);
+            Answers answers = release.Estimate(new(new[] { 0.11f, -0.32f }, d), _engine);
+            (double value, countStated) = release.Count()!.Value;
+            answer += answers.Values[0] * answers.Values[0];
+            count += value * value;
+            stated = answers.NoiseStd[0];
+        }
+        Assert.InRange(Math.Sqrt(answer / draws) / stated, 0.95, 1.05);
+        Assert.InRange(Math.Sqrt(count / draws) / countStated, 0.95, 1.05);
+    }
+
+    [Fact]
+    public void A_pure_account_gets_the_tree_and_a_gaussian_one_never_does()
+    {
+        Assert.IsType<TreeSketch>(Plan("l1", 0, 3).Measurement.Sketch);
+        Assert.IsType<TreeSketch>(Plan("lp_p", 1.25, 3).Measurement.Sketch);
+        Assert.IsType<SignSketch>(SketchCases.Measurement("l1", 3).Sketch);
+        ReleaseRequest gaussian = SketchCases.Request("l1", 3) with { Method = SketchMethod.Tree };
+        Assert.Equal("method", Assert.Throws<InvalidFieldException>(
+            () => Planner.Plan(gaussian, SketchCases.Facts(3), new())).Field);
+    }
+
+    [Fact]
+    public void The_shares_of_the_levels_add_up_to_the_price()
+    {
+        Measurement measurement = Plan("l1", 0, 3, 256).Measurement;
+        var shape = new TreeShape(1, 256);
+        Assert.Equal(1000, shape.Weights.Sum());
+        Assert.Equal(3000, measurement.Sensitivity.L1);
+        Assert.Equal(3000, measurement.Noise.Scale, 1e-6);
+    }
+
+    [Fact]
+    public void A_release_reads_back_and_answers_the_same()
+    {
+        Measurement measurement = Plan("lp_p", 0.75, 3, 64).Measurement;
+        Release release = measurement.Invoke(
+            SketchCases.Receipt(measurement, CostUnit.Epsilon), [new Records(SamplePoints.Points(3), default)], _engine, static () => { });
+        byte[] file = ReleaseFile.Write(release);
+        Assert.Equal(ReleaseFile.SizeOf(measurement), file.Length);
+        var queries = new Points(SamplePoints.QueryPoints(3), 3);
+        Assert.Equal(release.Estimate(queries, _engine).Values, ReleaseFile.Read(file).Estimate(queries, _engine).Values);
+    }
+
+    [Fact]
+    public void A_thousand_records_in_one_dimension_are_answered_within_three_and_a_half_ranges()
+    {
+        var facts = new DatasetFacts(new Domain(1, 0, 2), Adjacency.AddOrRemoveOne, 1, 1000, [], CostUnit.Epsilon);
+        Measurement measurement = Planner.Plan(
+            new() { Function = "l1", Features = 1024, Loss = new PrivacyLoss(1, 0) }, facts, new()).Measurement;
+        var random = new PublicRandom(8);
+        float[] points = [.. Enumerable.Range(0, 1000).Select(_ => (float)(2 * random.NextUnit()))];
+        float[] queries = [.. Enumerable.Range(0, 100).Select(_ => (float)(2 * random.NextUnit()))];
+        double squared = 0;
+        const int Draws = 400;
+        for (int draw = 0; draw < Draws; draw++)
+        {
+            Release release = measurement.Invoke(
+                SketchCases.Receipt(measurement, CostUnit.Epsilon), [new Records((float[])points.Clone(), default)], _engine, static () => { });
+            double[] answers = release.Estimate(new(queries, 1), _engine).Values;
+            for (int q = 0; q < queries.Length; q++)
+            {
+                double error = answers[q] - SamplePoints.Sum(measurement.Sketch.Function, points, queries.AsSpan(q, 1));
+                squared += error * error;
+            }
+        }
+        // 3.37 R / epsilon expected; the answers of one draw share its noise, so 400 draws show it to about 5 %.
+        Assert.InRange(Math.Sqrt(squared / (Draws * queries.Length)) / 2, 2.8, 3.95);
+    }
+
+    static ReleasePlan Plan(
+        string name, double exponent, int d, int features = 0, Adjacency adjacency = Adjacency.AddOrRemoveOne)
+    {
+        var request = new ReleaseRequest
+        {
+            Function = name, Exponent = exponent, Features = features, Loss = new PrivacyLoss(1, 0),
+        };
+        return Planner.Plan(request, SketchCases.Facts(d, adjacency, CostUnit.Epsilon), new());
+    }
+
+    static double[] Numbers(JsonElement row, string name) => [.. row.Rows(name).Select(static e => e.GetDouble())];
+}

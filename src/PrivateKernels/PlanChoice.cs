@@ -10,9 +10,13 @@ sealed record PlanChoice(
     /// <summary>Features the planner never goes beyond by itself; a request may.</summary>
     const int MostPlannedFeatures = 65536;
 
+    /// <summary>Pairs of a frequency grid that the planner chooses by itself: four times the work of random features.</summary>
+    const int MostGridPairs = 16384;
+
     /// <summary>The smallest size that reaches the target, or the best within the limits.</summary>
     public ReleasePlan Best()
     {
+        if (FrequencyGrid() is { } grid) return grid;
         ReleasePlan plan = Build(DefaultFeatures());
         if (plan.Measurement.Sketch.Features == 0) return plan;
         while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
@@ -26,6 +30,22 @@ sealed record PlanChoice(
         string target = Goal.TargetStd.ToString("G4", CultureInfo.InvariantCulture);
         return plan with { Reason = $"{plan.Reason} The target of {target} cannot be reached within the limits." };
     }
+
+    /// <summary>
+    /// The frequency grid where it is to be had and its size tolerable: no features beat it there. Under pure epsilon, where
+    /// every pair costs noise, only if it beats random features.
+    /// </summary>
+    ReleasePlan? FrequencyGrid()
+    {
+        if (Request.Method is not null || Request.Landmarks is not null || CreateGrid(MostGridPairs) is null) return null;
+        PlanChoice grid = this with { Request = Request with { Method = SketchMethod.FrequencyGrid } };
+        if (grid.TryBuild(0) is not { } plan || Exceeds(plan)) return null;
+        PlanChoice random = this with { Request = Request with { Method = SketchMethod.Fourier } };
+        return IsPure && Total(random.Best()) < Total(plan) ? null : plan;
+    }
+
+    FrequencyGridSketch? CreateGrid(long mostPairs) => FrequencyGridSketch.TryCreate(
+        Function, Facts.Domain, Facts.MaxRecords, NoiseRatio, IsPure, (int)Math.Min(mostPairs, Limits.Cells / 2));
 
     /// <summary>
     /// Under pure epsilon more features cost noise, 4m / eps^2 in variance, 2m / eps^2 for features of the angle: m* = n eps
@@ -106,6 +126,9 @@ sealed record PlanChoice(
             InnerProductSketch.Create(Function, Facts.Domain, Strength.Mechanism, Request.PerClass),
         SketchMethod.Moment when Function is LpP => PowerMomentSketch.Create(Function, Facts.Domain),
         SketchMethod.Moment => MomentSketch.Create(Function, Facts.Domain),
+        SketchMethod.FrequencyGrid => CreateGrid(FrequencyGridSketch.MostPairs) ?? throw new InvalidFieldException(
+            "method", SketchMethod.FrequencyGrid,
+            "needs lower and upper, at most three dimensions and a bandwidth that is not too small for the box"),
         SketchMethod.Tree => TreeSketch.Create(
             Function, Facts.Domain, features, Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000, Epsilon),
         SketchMethod.CoordinateGrid => CoordinateGridSketch.Create(
@@ -137,6 +160,7 @@ sealed record PlanChoice(
             SlicedSketch => $"Projections onto {sketch.Features} directions.",
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
+            FrequencyGridSketch => $"Fixed frequencies on a grid, {sketch.Features} pairs.",
             TreeSketch => $"Trees of counts over {sketch.Features} cells per coordinate.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",

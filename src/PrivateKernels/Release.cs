@@ -79,8 +79,8 @@ public sealed class Release
         Domain domain = Measurement.Sketch.Domain;
         if (queries.Dimension != domain.Dimension)
             throw new DimensionMismatchException(domain.Dimension, queries.Dimension);
-        // Only a function that is computed on the box needs its queries inside it.
-        Domain bounds = Measurement.Sketch.Function.Entry.NeedsBox ? domain : new Domain(domain.Dimension);
+        // Only a sketch that is made for the box needs its queries inside it.
+        Domain bounds = Measurement.Sketch.AnswersInsideBoxOnly ? domain : new Domain(domain.Dimension);
         if (bounds.Check(queries.Values.Span) is { Rule: not DomainRule.MaxNorm } violation)
             throw new OutOfDomainException(violation);
         float[] values = queries.Values.ToArray();

@@ -5,7 +5,11 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
 {
     public Gaussian(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h));
+    public static PairFunctionEntry Description { get; } =
+        Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h)) with
+        {
+            Methods = [SketchMethod.Fourier, SketchMethod.Landmark, SketchMethod.FrequencyGrid],
+        };
 
     public override PairFunctionEntry Entry => Description;
 

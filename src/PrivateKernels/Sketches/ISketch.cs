@@ -12,6 +12,9 @@ public interface ISketch
 
     SketchMethod Method { get; }
 
+    /// <summary>Queries outside the domain's lower and upper are refused: the map says nothing about them.</summary>
+    bool AnswersInsideBoxOnly => Function.Entry.NeedsBox;
+
     /// <summary>Number of random features, grid cells per coordinate or the like; 0 where the method has none.</summary>
     int Features { get; }
 

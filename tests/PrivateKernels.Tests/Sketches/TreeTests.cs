@@ -151,7 +151,10 @@ public sealed class TreeTests : IDisposable
     {
         var request = new ReleaseRequest
         {
-            Function = name, Exponent = exponent, Features = features, Loss = new PrivacyLoss(1, 0),
+            Function = name,
+            Exponent = exponent,
+            Features = features,
+            Loss = new PrivacyLoss(1, 0),
         };
         return Planner.Plan(request, SketchCases.Facts(d, adjacency, CostUnit.Epsilon), new());
     }

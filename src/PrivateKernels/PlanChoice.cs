@@ -64,10 +64,12 @@ sealed record PlanChoice(
             _ => 0,
         };
         if (!IsPure || balance == 0) return 0;
-        double records = Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
-        double best = records * Epsilon * Math.Sqrt(balance);
+        double best = LikelyRecords * Epsilon * Math.Sqrt(balance);
         return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
     }
+
+    /// <summary>What sizes that grow with n are chosen for.</summary>
+    long LikelyRecords => Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
 
     /// <summary>Of a pure release, at the level of a record.</summary>
     double Epsilon => Math.ScaleB((double)Strength.Strength, -40) / Facts.MaxRecordsPerUnit;
@@ -129,8 +131,9 @@ sealed record PlanChoice(
         SketchMethod.FrequencyGrid => CreateGrid(FrequencyGridSketch.MostPairs) ?? throw new InvalidFieldException(
             "method", SketchMethod.FrequencyGrid,
             "needs lower and upper, at most three dimensions and a bandwidth that is not too small for the box"),
-        SketchMethod.Tree => TreeSketch.Create(
-            Function, Facts.Domain, features, Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000, Epsilon),
+        SketchMethod.Tree when Function is L2 => ProjectedTreeSketch.Create(
+            Function, Facts.Domain, features, Request.Seed ?? 0, LikelyRecords, Epsilon),
+        SketchMethod.Tree => TreeSketch.Create(Function, Facts.Domain, features, LikelyRecords, Epsilon),
         SketchMethod.CoordinateGrid => CoordinateGridSketch.Create(
             Function, Facts.Domain, features, Facts.MaxRecords, NoiseRatio),
         _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
@@ -161,6 +164,7 @@ sealed record PlanChoice(
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
             FrequencyGridSketch => $"Fixed frequencies on a grid, {sketch.Features} pairs.",
+            ProjectedTreeSketch => $"Trees of counts along {sketch.Features} directions.",
             TreeSketch => $"Trees of counts over {sketch.Features} cells per coordinate.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",

@@ -25,4 +25,15 @@ public static class Canonical
         for (int i = 0; i < values.Length; i++)
             if (Math.Abs(values[i]) < Smallest) values[i] = 0f;
     }
+
+    /// <summary>The points relative to a public center, canonical again; an empty center is the origin.</summary>
+    public static Points Centred(Points points, ReadOnlySpan<float> center)
+    {
+        if (center.IsEmpty) return points;
+        float[] values = points.Values.ToArray();
+        for (int i = 0; i < values.Length; i++)
+            values[i] = Math.Clamp(values[i] - center[i % center.Length], -Largest, Largest);
+        Flush(values);
+        return new(values, points.Dimension);
+    }
 }

@@ -1,11 +1,14 @@
 namespace PrivateKernels;
 
-/// <summary>|z|_2. Served by sums of |w . z| over directions w, for data in the declared ball and any y.</summary>
+/// <summary>
+/// |z|_2. Served by sums of |w . z| over directions w, for data in the declared ball and any y; under pure epsilon by trees
+/// of counts along them.
+/// </summary>
 public sealed class L2 : PairFunction
 {
     public static PairFunctionEntry Description { get; } = new(
         "l2", "|z|₂", IsKernel: false, UsesBandwidth: false, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: true,
-        [MechanismKind.RoundedNormal], [SketchMethod.Sliced], static (_, _) => new L2());
+        BothMechanisms, [SketchMethod.Sliced, SketchMethod.Tree], static (_, _) => new L2());
 
     public override PairFunctionEntry Entry => Description;
 

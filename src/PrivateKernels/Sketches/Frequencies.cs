@@ -182,6 +182,26 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
             && Frequencies % Padded == 0))
         && (long)Frequencies * Dimension < 1 << 30;
 
+    /// <summary>Whether a recipe of directions may hold them.</summary>
+    public bool IsSoundForDirections => IsSound && Groups <= MostGroups;
+
+    /// <summary>Bytes of a recipe that holds nothing but a shape and its seed.</summary>
+    public const int RecipeBytes = 20;
+
+    public void Write(RecipeWriter writer, ulong seed)
+    {
+        writer.WriteInt32(Frequencies);
+        writer.WriteInt32(Groups);
+        writer.WriteInt32(Padded);
+        writer.WriteInt64((long)seed);
+    }
+
+    public static (FourierShape Shape, ulong Seed) Read(RecipeReader reader, int dimension)
+    {
+        var shape = new FourierShape(dimension, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
+        return (shape, (ulong)reader.ReadInt64());
+    }
+
     /// <summary>Every group is made of whole orthogonal blocks.</summary>
     public bool HasWholeBlocks => Padded > 0 || Frequencies / Groups % Dimension == 0;
 

@@ -27,6 +27,8 @@ public enum SketchMethod
     /// <summary>Projections onto directions; l2 distance.</summary>
     Sliced = 9,
 
-    /// <summary>Tree of counts per coordinate, discrete Laplace noise; l1 and |z|_p^p with 0 &lt; p &lt; 2.</summary>
+    /// <summary>
+    /// Trees of counts, discrete Laplace noise: per coordinate for l1 and |z|_p^p with 0 &lt; p &lt; 2, per direction for l2.
+    /// </summary>
     Tree = 10,
 }

@@ -118,7 +118,7 @@ public sealed class SlicedSketch : ISketch
         var packed = new long[IndicatorCells];
         for (int first = 0; first < points.Count; first += SlicedMap.MostRecords)
         {
-            Points slice = Centred(points.Slice(first, Math.Min(SlicedMap.MostRecords, points.Count - first)));
+            Points slice = Canonical.Centred(points.Slice(first, Math.Min(SlicedMap.MostRecords, points.Count - first)), _center);
             Array.Clear(packed);
             engine.AddSliced(_map.Value, slice, packed, cells.Slice(IndicatorCells, Groups));
             for (int row = 0; row < packed.Length; row += Side)
@@ -134,16 +134,6 @@ public sealed class SlicedSketch : ISketch
             }
         }
         cells[^1] += (long)points.Count * _count;
-    }
-
-    Points Centred(Points points)
-    {
-        if (_center.Length == 0) return points;
-        float[] values = points.Values.ToArray();
-        for (int i = 0; i < values.Length; i++)
-            values[i] = Math.Clamp(values[i] - _center[i % _center.Length], -Canonical.Largest, Canonical.Largest);
-        Canonical.Flush(values);
-        return new(values, points.Dimension);
     }
 
     /// <summary>Per column: running sums of the indicator cells of each direction and side, the group terms, the count.</summary>
@@ -162,7 +152,7 @@ public sealed class SlicedSketch : ISketch
 
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
-        Points centred = Centred(queries);
+        Points centred = Canonical.Centred(queries, _center);
         for (int first = 0; first < centred.Count; first += QueriesPerChunk)
         {
             Points chunk = centred.Slice(first, Math.Min(QueriesPerChunk, centred.Count - first));
@@ -231,22 +221,14 @@ public sealed class SlicedSketch : ISketch
         return (Math.Sqrt(noiseVariance * squaredPsi), Radius * (IsStructured ? 0.058 : 0.6) / Math.Sqrt(Features));
     }
 
-    public int RecipeBytes => 20;
+    public int RecipeBytes => FourierShape.RecipeBytes;
 
-    public void Write(RecipeWriter writer)
-    {
-        writer.WriteInt32(_shape.Frequencies);
-        writer.WriteInt32(_shape.Groups);
-        writer.WriteInt32(_shape.Padded);
-        writer.WriteInt64((long)Seed);
-    }
+    public void Write(RecipeWriter writer) => _shape.Write(writer, Seed);
 
     internal static SlicedSketch Read(RecipeReader reader, PairFunction function, Domain domain)
     {
-        var shape = new FourierShape(domain.Dimension, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
-        ulong seed = (ulong)reader.ReadInt64();
-        return domain.MaxNorm is >= 1e-6 and <= 1e6 && shape.IsSound && shape.Groups <= FourierShape.MostGroups
-            && shape.Frequencies < 1 << 22
+        (FourierShape shape, ulong seed) = FourierShape.Read(reader, domain.Dimension);
+        return domain.MaxNorm is >= 1e-6 and <= 1e6 && shape.IsSoundForDirections
             ? new(function, domain, shape, seed)
             : throw new InvalidDataException("the recipe of the sliced sketch is inconsistent");
     }

@@ -15,7 +15,7 @@ sealed class TreeShape
         [[600, 400], [540, 280, 180], [496, 238, 158, 108], [450, 250, 150, 100, 50], [420, 235, 150, 100, 60, 35]];
 
     readonly double[] _kernel, _variances;
-    readonly Lazy<(double[] Squared, double[] Neighbour)> _noise;
+    readonly Lazy<(double[] Squared, double[] Neighbour, double Cross, double Records)> _noise;
 
     public TreeShape(double p, int cells)
     {
@@ -59,30 +59,61 @@ sealed class TreeShape
             for (int i = 0; i < width; i++) nodes[at++] *= Weights[level];
     }
 
-    /// <summary>edges[e] = sum over records of |x - e|^p, in units of a cell, from noisy nodes by least squares.</summary>
-    public void FillEdges(ReadOnlySpan<long> nodes, Span<double> edges)
+    /// <summary>
+    /// edges[e] = sum over records of |x - e|^p, in units of a cell, from noisy nodes by least squares. Returns the number of
+    /// records by the same fit.
+    /// </summary>
+    public double FillEdges(ReadOnlySpan<long> nodes, Span<double> edges)
     {
         var counts = new double[nodes.Length];
         for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
             for (int i = 0; i < width; i++, at++) counts[at] = nodes[at] / (double)Weights[level];
         Span<double> leaves = TreeFit.Leaves(counts, _variances);
-        for (int e = 0; e <= Cells; e++)
+        double records = 0;
+        foreach (double leaf in leaves) records += leaf;
+        if (Power == 1) FillLinear(leaves, records, edges);
+        else
+            for (int e = 0; e <= Cells; e++)
+            {
+                double sum = 0;
+                for (int j = 0; j < e; j++) sum += leaves[j] * _kernel[e - 1 - j];
+                for (int j = e; j < leaves.Length; j++) sum += leaves[j] * _kernel[j - e];
+                edges[e] = sum;
+            }
+        return records;
+    }
+
+    /// <summary>From edge to edge the sum grows by the records left of the cell and falls by those right of it.</summary>
+    static void FillLinear(ReadOnlySpan<double> leaves, double records, Span<double> edges)
+    {
+        double left = 0, sum = 0;
+        for (int j = 0; j < leaves.Length; j++) sum += leaves[j] * (j + 0.5);
+        edges[0] = sum;
+        for (int j = 0; j < leaves.Length; j++)
         {
-            double sum = 0;
-            for (int j = 0; j < e; j++) sum += leaves[j] * _kernel[e - 1 - j];
-            for (int j = e; j < leaves.Length; j++) sum += leaves[j] * _kernel[j - e];
-            edges[e] = sum;
+            edges[j + 1] = sum += 2 * left + leaves[j] - records;
+            left += leaves[j];
         }
     }
 
     /// <summary>Squared norm of what (1 - v) edge e + v edge e + 1 reads from the nodes; divide by nothing: weights are in it.</summary>
     public double SquaredPsi(int e, double v)
     {
-        (double[] squared, double[] neighbour) = _noise.Value;
+        (double[] squared, double[] neighbour, _, _) = _noise.Value;
         return (1 - v) * (1 - v) * squared[e] + 2 * v * (1 - v) * neighbour[e] + v * v * squared[e + 1];
     }
 
-    /// <summary>The largest of <see cref="SquaredPsi"/>.</summary>
+    /// <summary>
+    /// Squared norm of what an answer of l1 reads that lies <paramref name="excess"/> cells beyond either end of the grid: the
+    /// edge's answer, and that many times the number of records.
+    /// </summary>
+    public double SquaredPsiBeyond(double excess)
+    {
+        (double[] squared, _, double cross, double records) = _noise.Value;
+        return squared[0] + 2 * excess * cross + excess * excess * records;
+    }
+
+    /// <summary>The largest of <see cref="SquaredPsi(int, double)"/>.</summary>
     public double WorstSquaredPsi => _noise.Value.Squared.Max();
 
     /// <summary>
@@ -90,28 +121,43 @@ sealed class TreeShape
     /// (sum under i of u) / V_i, u = (G' V^-1 G)^-1 g, which are the leaves fitted to a tree that is 0 but for V g in its
     /// leaves. A node is its cell over the weight w, and V = 1/w^2: the cell is read with w times the sum.
     /// </summary>
-    (double[] Squared, double[] Neighbour) Noise()
+    (double[] Squared, double[] Neighbour, double Cross, double Records) Noise()
     {
-        double[] squared = new double[Cells + 1], neighbour = new double[Cells], previous = new double[NodeCount];
-        double[] tree = new double[NodeCount], reads = new double[NodeCount];
+        double[] squared = new double[Cells + 1], neighbour = new double[Cells];
+        double[] weights = new double[Cells], reads = new double[NodeCount], previous = new double[NodeCount];
+        Array.Fill(weights, 1.0);
+        var all = new double[NodeCount];
+        FillReads(weights, all);
+        double cross = 0;
         for (int e = 0; e <= Cells; e++)
         {
-            Array.Clear(tree);
-            Span<double> leaves = tree.AsSpan(NodeCount - Cells);
-            for (int j = 0; j < Cells; j++) leaves[j] = _variances[^1] * _kernel[j < e ? e - 1 - j : j - e];
-            TreeFit.Leaves(tree, _variances).CopyTo(reads.AsSpan(NodeCount - Cells));
-            for (int width = Cells, end = NodeCount; width > 4; end -= width, width /= 4)
-                for (int i = 0, child = end - width; i < width / 4; i++, child += 4)
-                    reads[end - width - width / 4 + i] = reads[child] + reads[child + 1] + reads[child + 2] + reads[child + 3];
-            for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
-                for (int i = 0; i < width; i++, at++)
-                {
-                    reads[at] *= Weights[level];
-                    squared[e] += reads[at] * reads[at];
-                    if (e > 0) neighbour[e - 1] += reads[at] * previous[at];
-                }
+            for (int j = 0; j < Cells; j++) weights[j] = _kernel[j < e ? e - 1 - j : j - e];
+            FillReads(weights, reads);
+            squared[e] = Dot(reads, reads);
+            if (e == 0) cross = Dot(reads, all);
+            else neighbour[e - 1] = Dot(reads, previous);
             (reads, previous) = (previous, reads);
         }
-        return (squared, neighbour);
+        return (squared, neighbour, cross, Dot(all, all));
+    }
+
+    /// <summary>What the answer with these <paramref name="weights"/> of the leaves reads from the nodes.</summary>
+    void FillReads(ReadOnlySpan<double> weights, Span<double> reads)
+    {
+        var tree = new double[NodeCount];
+        for (int j = 0; j < Cells; j++) tree[NodeCount - Cells + j] = _variances[^1] * weights[j];
+        TreeFit.Leaves(tree, _variances).CopyTo(reads[(NodeCount - Cells)..]);
+        for (int width = Cells, end = NodeCount; width > 4; end -= width, width /= 4)
+            for (int i = 0, child = end - width; i < width / 4; i++, child += 4)
+                reads[end - width - width / 4 + i] = reads[child] + reads[child + 1] + reads[child + 2] + reads[child + 3];
+        for (int level = 0, at = 0, width = 4; level < Weights.Count; level++, width *= 4)
+            for (int i = 0; i < width; i++) reads[at++] *= Weights[level];
+    }
+
+    static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++) sum += a[i] * b[i];
+        return sum;
     }
 }

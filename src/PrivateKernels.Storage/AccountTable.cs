@@ -16,7 +16,7 @@ static class AccountTable
 
     internal static Account Get(SqliteSession database, long id) =>
         database.First($"SELECT {Columns} FROM accounts WHERE account_id = $1", Read, id)
-        ?? throw new StorageException(Reasons.LedgerCorrupt, "An account of the ledger is missing.");
+        ?? throw Missing();
 
     internal static List<Account> All(SqliteSession database) =>
         database.Query($"SELECT {Columns} FROM accounts ORDER BY account_id", Read);
@@ -52,29 +52,29 @@ static class AccountTable
     /// Holds units. Guarantee: the one condition that admits a spend, in integers that cannot overflow:
     /// units &lt;= limit - spent - reserved.
     /// </summary>
-    internal static Account Hold(Transaction t, Account account, long units)
-    {
-        int changed = t.Database.Execute(
-            "UPDATE accounts SET reserved_units = reserved_units + $1 WHERE account_id = $2 AND $1 <= limit_units - spent_units - reserved_units",
-            units, account.Id);
-        return changed == 1 ? Get(t.Database, account.Id) : throw Exhausted(account.Row, units);
-    }
+    internal static Account Hold(Transaction t, Account account, long units) =>
+        t.Database.First(
+            $"""
+            UPDATE accounts SET reserved_units = reserved_units + $1 WHERE account_id = $2
+              AND $1 <= limit_units - spent_units - reserved_units RETURNING {Columns}
+            """,
+            Read, units, account.Id)
+        ?? throw Exhausted(account.Row, units);
 
     /// <summary>Turns a hold into a spend (POST).</summary>
-    internal static Account Spend(Transaction t, long accountId, long units)
-    {
-        t.Database.Execute(
-            "UPDATE accounts SET reserved_units = reserved_units - $1, spent_units = spent_units + $1 WHERE account_id = $2",
-            units, accountId);
-        return Get(t.Database, accountId);
-    }
+    internal static Account Spend(Transaction t, long accountId, long units) => t.Database.First(
+        $"""
+        UPDATE accounts SET reserved_units = reserved_units - $1, spent_units = spent_units + $1 WHERE account_id = $2
+          RETURNING {Columns}
+        """,
+        Read, units, accountId) ?? throw Missing();
 
     /// <summary>Returns a hold (VOID).</summary>
-    internal static Account Return(Transaction t, long accountId, long units)
-    {
-        t.Database.Execute("UPDATE accounts SET reserved_units = reserved_units - $1 WHERE account_id = $2", units, accountId);
-        return Get(t.Database, accountId);
-    }
+    internal static Account Return(Transaction t, long accountId, long units) => t.Database.First(
+        $"UPDATE accounts SET reserved_units = reserved_units - $1 WHERE account_id = $2 RETURNING {Columns}", Read, units, accountId)
+        ?? throw Missing();
+
+    static StorageException Missing() => new(Reasons.LedgerCorrupt, "An account of the ledger is missing.");
 
     internal static StorageException Mismatch(string field, string rule) => new(
         Reasons.AccountMismatch, $"The account does not fit: {rule}.", new Dictionary<string, string> { ["field"] = field });

@@ -199,15 +199,16 @@ public sealed class DataDirectory : IDisposable
 
     internal static void CheckLimit(string limit, long present, long most)
     {
-        if (present >= most)
-            throw new StorageException(
-                Reasons.LimitExceeded, $"The limit on {limit} is reached.",
-                new Dictionary<string, string>
-                {
-                    ["limit"] = limit,
-                    ["value"] = most.ToString(System.Globalization.CultureInfo.InvariantCulture),
-                });
+        if (present >= most) throw LimitReached(limit, most);
     }
+
+    internal static StorageException LimitReached(string limit, long most) => new(
+        Reasons.LimitExceeded, $"The limit on {limit} is reached.",
+        new Dictionary<string, string>
+        {
+            ["limit"] = limit,
+            ["value"] = most.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        });
 
     static FileStream TakeLock(string path)
     {

@@ -44,11 +44,11 @@ static class ReservationTable
         database.Query($"{Select} WHERE state = 1 ORDER BY reserve_seq", Read);
 
     /// <summary>Holds the price and records what it is for. The caller has checked idempotency.</summary>
-    internal static ReservationRow Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, long accountId)
+    internal static ReservationRow Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, Account account)
     {
         SqliteSession database = t.Database;
         DatasetRow row = dataset.Row;
-        Account account = AccountTable.Hold(t, AccountTable.Get(database, accountId), request.Cost.Units);
+        account = AccountTable.Hold(t, account, request.Cost.Units);
         byte[] id = Guid.NewGuid().ToByteArray();
         string releaseUid = Guid.NewGuid().ToString(), operationUid = Guid.NewGuid().ToString();
         long mark = DatasetTable.LastCommit(database, row.Uid);

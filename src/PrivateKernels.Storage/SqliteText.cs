@@ -46,7 +46,8 @@ static class SqliteText
         """
         CREATE TABLE datasets (row_id INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,
           account_id INTEGER REFERENCES accounts, definition BLOB NOT NULL, display_name TEXT NOT NULL,
-          description TEXT NOT NULL, state INTEGER NOT NULL, created_s INTEGER NOT NULL, version INTEGER NOT NULL) STRICT
+          description TEXT NOT NULL, state INTEGER NOT NULL, created_s INTEGER NOT NULL, version INTEGER NOT NULL,
+          release_count INTEGER NOT NULL DEFAULT 0) STRICT
         """,
         "CREATE UNIQUE INDEX active_datasets ON datasets (id) WHERE state = 1",
         "CREATE INDEX datasets_by_id ON datasets (id, row_id)",
@@ -69,6 +70,8 @@ static class SqliteText
         """,
         // A failed build disclosed nothing, so its id may be asked for again; any other id is taken for ever.
         "CREATE UNIQUE INDEX release_names ON releases (dataset_id, id) WHERE state <> 3",
+        // The partial index cannot find a failed one.
+        "CREATE INDEX releases_by_name ON releases (dataset_id, id, row_id)",
         "CREATE INDEX releases_by_dataset ON releases (dataset_uid, row_id)",
         """
         CREATE TABLE operations (uid TEXT PRIMARY KEY, dataset_id TEXT NOT NULL, target TEXT NOT NULL, creator TEXT NOT NULL,

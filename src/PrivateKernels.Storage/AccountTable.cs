@@ -1,5 +1,5 @@
 using System.Globalization;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -11,14 +11,14 @@ static class AccountTable
 {
     const string Columns = "account_id, population, unit, adjacency, display_delta, limit_units, spent_units, reserved_units";
 
-    internal static Account? Find(SqliteSession database, string population) =>
+    internal static Account? Find(DatabaseSession database, string population) =>
         database.First($"SELECT {Columns} FROM accounts WHERE population = $1", Read, population);
 
-    internal static Account Get(SqliteSession database, long id) =>
+    internal static Account Get(DatabaseSession database, long id) =>
         database.First($"SELECT {Columns} FROM accounts WHERE account_id = $1", Read, id)
         ?? throw Missing();
 
-    internal static List<Account> All(SqliteSession database) =>
+    internal static List<Account> All(DatabaseSession database) =>
         database.Query($"SELECT {Columns} FROM accounts ORDER BY account_id", Read);
 
     internal static Account Open(Transaction t, string population, AccountTerms terms, Adjacency adjacency)
@@ -92,7 +92,7 @@ static class AccountTable
             ["unit"] = account.Unit == CostUnit.MuSquared ? "mu_squared_2^-40" : "epsilon_2^-40",
         });
 
-    static Account Read(SqliteDataReader r) => new(
+    static Account Read(DbDataReader r) => new(
         r.GetInt64(0),
         new(r.GetString(1), (CostUnit)r.GetInt64(2), (Adjacency)r.GetInt64(3), r.GetDouble(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7)));
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using System.Security.Cryptography;
 
 namespace PrivateKernels.Storage;
@@ -11,14 +12,17 @@ public sealed class DataDirectory : IDisposable
     readonly string _path;
     readonly FileStream _lock;
     readonly Witness _witness;
-    readonly SqliteSession _database;
-    readonly ConcurrentBag<SqliteSession> _readers = [];
+    readonly Dialect _dialect;
+    readonly DatabaseSession _database;
+    readonly ConcurrentBag<DatabaseSession> _readers = [];
     IReadOnlyList<Build> _interrupted = [];
 
-    DataDirectory(string path, StorageOptions options, FileStream lockFile, SqliteSession database, Witness witness, LedgerIdentity identity)
+    DataDirectory(
+        string path, StorageOptions options, FileStream lockFile, Dialect dialect, DatabaseSession database, Witness witness,
+        LedgerIdentity identity)
     {
-        (_path, Options, _lock, _database, _witness) = (path, options, lockFile, database, witness);
-        Writer = new(database, witness, identity.Head, options);
+        (_path, Options, _lock, _dialect, _database, _witness) = (path, options, lockFile, dialect, database, witness);
+        Writer = new(dialect, database, witness, identity.Head, options);
         Ledger = new(this, identity.MacKey);
         Datasets = new(this);
         Releases = new(this);
@@ -50,16 +54,17 @@ public sealed class DataDirectory : IDisposable
         foreach (string part in (ReadOnlySpan<string>)["datasets", "releases", "pending"])
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
-        SqliteSession? database = null;
+        DatabaseSession? database = null;
         Witness? witness = null;
         try
         {
             bool isNew = !File.Exists(Path.Combine(path, "pk.db"));
             witness = new Witness(options.WitnessPath ?? Path.Combine(path, "witness"));
-            database = new SqliteSession(Path.Combine(path, "pk.db"), writes: true);
+            var dialect = new SqliteDialect(Path.Combine(path, "pk.db"));
+            database = dialect.Connect(writes: true);
             if (isNew) Disk.SyncDirectory(path);
-            LedgerIdentity identity = LedgerCheck.Open(database, witness);
-            var directory = new DataDirectory(path, options, lockFile, database, witness, identity);
+            LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
+            var directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
             directory._interrupted = new Recovery(directory).Run();
             return directory;
         }
@@ -68,7 +73,7 @@ public sealed class DataDirectory : IDisposable
             database?.Dispose();
             witness?.Dispose();
             lockFile.Dispose();
-            if (e is Microsoft.Data.Sqlite.SqliteException or InvalidDataException)
+            if (e is DbException or InvalidDataException)
                 throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
             if (e is IOException) options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
             throw;
@@ -100,9 +105,9 @@ public sealed class DataDirectory : IDisposable
     {
         Writer.Dispose();
         Datasets.CloseUploads();
-        while (_readers.TryTake(out SqliteSession? reader)) reader.Dispose();
+        while (_readers.TryTake(out DatabaseSession? reader)) reader.Dispose();
         Failpoint.Hit("checkpoint.during");
-        if (!Writer.HasFailed) _database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
+        if (!Writer.HasFailed) _dialect.Settle(_database);
         _database.Dispose();
         _witness.Dispose();
         _lock.Dispose();
@@ -122,10 +127,10 @@ public sealed class DataDirectory : IDisposable
     internal string ReleasePath(string uid) => Path.Combine(ReleasesPath, $"{uid}.pkr");
 
     /// <summary>Runs a query on a connection of its own; it sees what is committed.</summary>
-    internal T Read<T>(Func<SqliteSession, T> query)
+    internal T Read<T>(Func<DatabaseSession, T> query)
     {
         if (Writer.HasFailed) throw new StorageException(Reasons.LedgerNotServing, "The ledger does not serve.");
-        if (!_readers.TryTake(out SqliteSession? session)) session = new(Path.Combine(_path, "pk.db"), writes: false);
+        if (!_readers.TryTake(out DatabaseSession? session)) session = _dialect.Connect(writes: false);
         try
         {
             return query(session);

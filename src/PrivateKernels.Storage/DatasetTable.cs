@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -12,22 +12,22 @@ static class DatasetTable
     const string Select =
         """
         SELECT d.row_id, d.id, d.uid, d.definition, COALESCE(a.population, ''), d.display_name, d.description, d.state,
-          d.created_s, d.version, (SELECT COALESCE(SUM(s.row_count), 0) FROM segments s WHERE s.dataset_uid = d.uid),
-          (SELECT COALESCE(SUM(s.bytes), 0) FROM segments s WHERE s.dataset_uid = d.uid), d.account_id
+          d.created_s, d.version, (SELECT CAST(COALESCE(SUM(s.row_count), 0) AS BIGINT) FROM segments s WHERE s.dataset_uid = d.uid),
+          (SELECT CAST(COALESCE(SUM(s.bytes), 0) AS BIGINT) FROM segments s WHERE s.dataset_uid = d.uid), d.account_id
         FROM datasets d LEFT JOIN accounts a ON a.account_id = d.account_id
 
         """;
 
-    internal static StoredDataset? Find(SqliteSession database, string id) =>
+    internal static StoredDataset? Find(DatabaseSession database, string id) =>
         database.First($"{Select} WHERE d.id = $1 ORDER BY d.row_id DESC LIMIT 1", Read, id);
 
-    internal static StoredDataset Get(SqliteSession database, string id) => Find(database, id) ?? throw NotFound($"datasets/{id}");
+    internal static StoredDataset Get(DatabaseSession database, string id) => Find(database, id) ?? throw NotFound($"datasets/{id}");
 
-    internal static StoredDataset GetByUid(SqliteSession database, string uid) =>
+    internal static StoredDataset GetByUid(DatabaseSession database, string uid) =>
         database.First($"{Select} WHERE d.uid = $1", Read, uid) ?? throw NotFound("datasets");
 
     /// <summary>The dataset of this id if it is there and not deleted.</summary>
-    internal static StoredDataset GetActive(SqliteSession database, string id)
+    internal static StoredDataset GetActive(DatabaseSession database, string id)
     {
         StoredDataset dataset = Get(database, id);
         return dataset.Row.State == DatasetState.Active
@@ -35,19 +35,19 @@ static class DatasetTable
             : throw new StorageException(Reasons.DatasetDeleted, "The dataset is deleted.");
     }
 
-    internal static List<StoredDataset> All(SqliteSession database) => database.Query($"{Select} ORDER BY d.row_id", Read);
+    internal static List<StoredDataset> All(DatabaseSession database) => database.Query($"{Select} ORDER BY d.row_id", Read);
 
-    internal static List<StoredDataset> List(SqliteSession database, (string Id, long Row)? after, int count, bool showDeleted) =>
+    internal static List<StoredDataset> List(DatabaseSession database, (string Id, long Row)? after, int count, bool showDeleted) =>
         database.Query(
-            $"{Select} WHERE (d.id, d.row_id) > ($1, $2) AND ($3 OR d.state = 1) ORDER BY d.id, d.row_id LIMIT $4",
+            $"{Select} WHERE (d.id, d.row_id) > ($1, $2) AND ($3 = 1 OR d.state = 1) ORDER BY d.id, d.row_id LIMIT $4",
             Read, after?.Id ?? "", after?.Row ?? 0, showDeleted ? 1 : 0, count);
 
-    internal static List<SegmentRow> Segments(SqliteSession database, string uid, long mark = long.MaxValue) =>
+    internal static List<SegmentRow> Segments(DatabaseSession database, string uid, long mark = long.MaxValue) =>
         database.Query(
             "SELECT segment_uid, file, row_count, bytes, sha256 FROM segments WHERE dataset_uid = $1 AND commit_no <= $2 ORDER BY commit_no",
             static r => new SegmentRow(new Guid((byte[])r[0]), r.GetString(1), r.GetInt64(2), r.GetInt64(3), (byte[])r[4]), uid, mark);
 
-    internal static long LastCommit(SqliteSession database, string uid) =>
+    internal static long LastCommit(DatabaseSession database, string uid) =>
         database.Number("SELECT MAX(commit_no) FROM segments WHERE dataset_uid = $1", uid);
 
     internal static DatasetRow Create(Transaction t, NewDataset dataset, Account? account)
@@ -84,7 +84,7 @@ static class DatasetTable
     }
 
     /// <summary>The population that the last private dataset of this id paid from; empty if there was none.</summary>
-    internal static string EarlierPopulation(SqliteSession database, string id) => database.Text(
+    internal static string EarlierPopulation(DatabaseSession database, string id) => database.Text(
         """
         SELECT a.population FROM datasets d JOIN accounts a ON a.account_id = d.account_id WHERE d.id = $1
           ORDER BY d.row_id DESC LIMIT 1
@@ -103,7 +103,7 @@ static class DatasetTable
                 new Dictionary<string, string> { ["etag"] = current });
     }
 
-    static StoredDataset Read(SqliteDataReader r) => new(
+    static StoredDataset Read(DbDataReader r) => new(
         new(
             r.GetInt64(0), r.GetString(1), r.GetString(2), DatasetDefinition.FromBytes((byte[])r[3]), r.GetString(4), r.GetString(5),
             r.GetString(6), (DatasetState)r.GetInt64(7), DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(8)), r.GetInt64(9),

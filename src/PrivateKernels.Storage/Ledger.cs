@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -85,7 +85,7 @@ public sealed class Ledger
 
     (ReservationRow, DatasetRow? NewFor, Reservation) Reserve(Transaction t, ReserveRequest request)
     {
-        SqliteSession database = t.Database;
+        DatabaseSession database = t.Database;
         if (ReservationTable.FindByRequest(database, request.Call.Parent, request.Call.RequestId) is { } earlier)
             return earlier.RequestHash.Span.SequenceEqual(request.Call.RequestHash.Span)
                 ? (earlier, null, Result(database, earlier))
@@ -111,7 +111,7 @@ public sealed class Ledger
         return (reservation, dataset.Row, Result(database, reservation));
     }
 
-    static Reservation Result(SqliteSession database, ReservationRow reservation)
+    static Reservation Result(DatabaseSession database, ReservationRow reservation)
     {
         ReleaseRow release = ReleaseTable.GetByReservation(database, reservation.Id);
         OperationRow operation = ReleaseTable.FindOperation(database, release.OperationUid)
@@ -124,15 +124,15 @@ public sealed class Ledger
 static class LedgerEntries
 {
     internal static List<LedgerRow> Read(
-        SqliteSession database, ReadOnlyMemory<byte> ledgerId, long? accountId, long after, long last, int count) =>
+        DatabaseSession database, ReadOnlyMemory<byte> ledgerId, long? accountId, long after, long last, int count) =>
         database.Query(
             """
             SELECT seq, epoch, account_id, kind, units, at_s, body, previous_hash, hash FROM ledger
-              WHERE seq > $1 AND seq <= $2 AND ($3 IS NULL OR account_id = $3) ORDER BY seq LIMIT $4
+              WHERE seq > $1 AND seq <= $2 AND (CAST($3 AS BIGINT) IS NULL OR account_id = $3) ORDER BY seq LIMIT $4
             """,
             r => Row(r, ledgerId), after, last, accountId, count);
 
-    static LedgerRow Row(SqliteDataReader r, ReadOnlyMemory<byte> ledgerId)
+    static LedgerRow Row(DbDataReader r, ReadOnlyMemory<byte> ledgerId)
     {
         var (body, previous, hash) = ((byte[])r[6], (byte[])r[7], (byte[])r[8]);
         var kind = (LedgerEntryKind)r.GetInt64(3);

@@ -13,44 +13,56 @@ static class LedgerCheck
     /// Makes a new ledger, or verifies one: not sealed, of a known schema, whole by SQLite's own check, in agreement with
     /// a replay of its chain, and not behind its witness, which is then brought up to date.
     /// </summary>
-    internal static LedgerIdentity Open(SqliteSession database, Witness witness)
+    internal static LedgerIdentity Open(Dialect dialect, DatabaseSession database, Witness witness)
     {
-        if (database.Number("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger_head'") == 0)
+        if (!dialect.HasTables(database))
         {
             if (!witness.IsNew) throw Behind(null, witness.Read());
-            Create(database);
+            Create(dialect, database);
         }
-        CheckSchema(database);
-        // quick_check would leave out the indexes, and so a lost name or request id.
-        if (database.Text("PRAGMA integrity_check") != "ok") throw Corrupt("SQLite's check of the file failed.");
-        (LedgerPosition head, byte[] macKey) = ReadHead(database);
-        LedgerReplay.Verify(database, head);
-        CheckWitness(database, witness, head);
-        return new(head, macKey);
+        CheckSchema(dialect, database);
+        LedgerIdentity identity = Verify(dialect, database);
+        CheckWitness(database, witness, identity.Head);
+        return identity;
     }
 
-    static void Create(SqliteSession database)
+    /// <summary>The file's own check, and beside it the replay of the chain.</summary>
+    internal static LedgerIdentity Verify(Dialect dialect, DatabaseSession database)
     {
-        database.Execute(SqliteText.Begin);
-        foreach (string statement in SqliteText.Schema) database.Execute(statement);
+        // Whatever the replay says of a damaged file, the file is not read on after it.
+        Task<bool> isWhole = Task.Run(dialect.IsFileWhole);
+        try
+        {
+            (LedgerPosition head, byte[] macKey) = ReadHead(database);
+            LedgerReplay.Verify(database, head);
+            return isWhole.GetAwaiter().GetResult() ? new(head, macKey) : throw Corrupt("the database's check of its file failed.");
+        }
+        finally
+        {
+            Task.WhenAny(isWhole).GetAwaiter().GetResult();
+        }
+    }
+
+    static void Create(Dialect dialect, DatabaseSession database)
+    {
+        database.Execute("BEGIN");
+        foreach (string statement in dialect.Schema) database.Execute(statement);
         database.Execute(
             "INSERT INTO ledger_head (id, ledger_id, epoch, seq, hash, mac_key, sealed, schema_version) VALUES (1, $1, 1, 0, $2, $3, 0, $4)",
-            Guid.NewGuid().ToByteArray(), new byte[HashChain.HashBytes], RandomNumberGenerator.GetBytes(32), SqliteText.SchemaVersion);
+            Guid.NewGuid().ToByteArray(), new byte[HashChain.HashBytes], RandomNumberGenerator.GetBytes(32), Dialect.SchemaVersion);
         database.Execute("COMMIT");
     }
 
-    static void CheckSchema(SqliteSession database)
+    static void CheckSchema(Dialect dialect, DatabaseSession database)
     {
-        if (database.Number("SELECT schema_version FROM ledger_head") != SqliteText.SchemaVersion)
+        if (database.Number("SELECT schema_version FROM ledger_head") != Dialect.SchemaVersion)
             throw Corrupt("The tables are of another version of this program.");
         if (database.Number("SELECT sealed FROM ledger_head") != 0)
             throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
-        HashSet<string> present = [.. database.Query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", static r => r.GetString(0))];
-        // A lost trigger or constraint would be a lost guarantee.
-        if (!SqliteText.Schema.All(present.Contains)) throw Corrupt("A table, index or trigger is missing or altered.");
+        if (!dialect.IsSchemaWhole(database)) throw Corrupt("A table, index or trigger is missing or altered.");
     }
 
-    static (LedgerPosition, byte[] MacKey) ReadHead(SqliteSession database) => database.Query(
+    static (LedgerPosition, byte[] MacKey) ReadHead(DatabaseSession database) => database.Query(
         "SELECT ledger_id, epoch, seq, hash, mac_key FROM ledger_head WHERE id = 1",
         static r => (new LedgerPosition((byte[])r[0], r.GetInt64(1), r.GetInt64(2), (byte[])r[3]), (byte[])r[4])) switch
     {
@@ -58,7 +70,7 @@ static class LedgerCheck
         _ => throw Corrupt("The head of the ledger is missing."),
     };
 
-    static void CheckWitness(SqliteSession database, Witness witness, LedgerPosition head)
+    static void CheckWitness(DatabaseSession database, Witness witness, LedgerPosition head)
     {
         LedgerPosition? seen = witness.Read();
         if (seen is null && (!witness.IsNew || head.Sequence > 0))
@@ -71,7 +83,7 @@ static class LedgerCheck
         if (!Witness.Same(seen, head) && !witness.TryAdvance(seen, head)) throw Behind(head, witness.Read());
     }
 
-    static bool Has(SqliteSession database, LedgerPosition seen)
+    static bool Has(DatabaseSession database, LedgerPosition seen)
     {
         if (seen.Sequence == 0) return true;
         byte[]? hash = database.First("SELECT hash FROM ledger WHERE seq = $1 AND epoch = $2", static r => (byte[])r[0], seen.Sequence, seen.Epoch);

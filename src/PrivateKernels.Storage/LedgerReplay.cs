@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.Data.Sqlite;
 
 namespace PrivateKernels.Storage;
 
@@ -13,7 +12,7 @@ namespace PrivateKernels.Storage;
 /// </remarks>
 sealed class LedgerReplay
 {
-    const int PageSize = 10_000;
+    const int PageSize = 1_000;
 
     readonly Dictionary<long, AccountRow> _accounts = [];
     readonly Dictionary<string, Spend> _spends = [];
@@ -21,7 +20,7 @@ sealed class LedgerReplay
     readonly Dictionary<string, BoundDataset> _datasets = [];
 
     /// <summary>Throws LEDGER_CORRUPT at the first disagreement.</summary>
-    internal static void Verify(SqliteSession database, LedgerPosition head)
+    internal static void Verify(DatabaseSession database, LedgerPosition head)
     {
         var replay = new LedgerReplay();
         LedgerPosition at = new(head.LedgerId, 1, 0, new byte[HashChain.HashBytes]);
@@ -83,7 +82,7 @@ sealed class LedgerReplay
         switch (entry.Kind)
         {
             case LedgerEntryKind.Reserve:
-                if (!_spends.TryAdd(reservation, new Spend { Reserve = entry })) throw Inconsistent(entry);
+                if (!_spends.TryAdd(reservation, new Spend { Reserve = Kept(entry) })) throw Inconsistent(entry);
                 _spendOfRelease.Add(body.ReleaseUid, reservation);
                 break;
             case LedgerEntryKind.Post or LedgerEntryKind.Void:
@@ -91,7 +90,7 @@ sealed class LedgerReplay
                 bool fits = spend.Resolve is null && spend.Reserve.Units == entry.Units
                     && spend.Reserve.AccountId == entry.AccountId && spend.Reserve.Body.ReleaseUid == body.ReleaseUid;
                 if (!fits) throw Inconsistent(entry);
-                spend.Resolve = entry;
+                spend.Resolve = Kept(entry);
                 break;
             case LedgerEntryKind.Retire:
                 if (!_spendOfRelease.TryGetValue(body.ReleaseUid, out string? owner)) throw Inconsistent(entry);
@@ -106,14 +105,17 @@ sealed class LedgerReplay
         }
     }
 
-    void CompareAccounts(SqliteSession database)
+    /// <summary>What is compared later, without the bytes that were hashed: a long ledger is held in memory.</summary>
+    static LedgerRow Kept(LedgerRow entry) => entry with { Canonical = default };
+
+    void CompareAccounts(DatabaseSession database)
     {
         List<Account> stored = AccountTable.All(database);
         if (stored.Count != _accounts.Count || stored.Any(a => a.Row != _accounts.GetValueOrDefault(a.Id)))
             throw LedgerCheck.Corrupt("an account is not what its entries add up to.");
     }
 
-    void CompareReservations(SqliteSession database)
+    void CompareReservations(DatabaseSession database)
     {
         List<ReservationRow> stored = ReservationTable.All(database);
         if (stored.Count != _spends.Count || !stored.All(Agrees))
@@ -133,7 +135,7 @@ sealed class LedgerReplay
             && row.ReleaseSha256.Span.SequenceEqual(sha256.Span);
     }
 
-    void CompareDatasets(SqliteSession database)
+    void CompareDatasets(DatabaseSession database)
     {
         List<StoredDataset> stored = [.. DatasetTable.All(database).Where(static d => d.AccountId is not null)];
         if (stored.Count != _datasets.Count || !stored.All(Agrees))
@@ -148,7 +150,7 @@ sealed class LedgerReplay
             && SHA256.HashData(dataset.Row.Definition.ToBytes()).AsSpan().SequenceEqual(bound.Entry.Body.DefinitionSha256.Span);
     }
 
-    void CompareReleases(SqliteSession database)
+    void CompareReleases(DatabaseSession database)
     {
         List<ReleaseRow> stored = ReleaseTable.All(database);
         if (stored.Count != _spends.Count || !stored.All(Agrees))

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -13,7 +13,8 @@ namespace PrivateKernels.Storage;
 /// </remarks>
 sealed class LedgerWriter : IDisposable
 {
-    readonly SqliteSession _database;
+    readonly Dialect _dialect;
+    readonly DatabaseSession _database;
     readonly Witness _witness;
     readonly StorageOptions _options;
     readonly BlockingCollection<Command> _queue;
@@ -21,9 +22,10 @@ sealed class LedgerWriter : IDisposable
     long _turnedAt;
     volatile bool _failed;
 
-    internal LedgerWriter(SqliteSession database, Witness witness, LedgerPosition head, StorageOptions options)
+    internal LedgerWriter(
+        Dialect dialect, DatabaseSession database, Witness witness, LedgerPosition head, StorageOptions options)
     {
-        (_database, _witness, Head, _options) = (database, witness, head, options);
+        (_dialect, _database, _witness, Head, _options) = (dialect, database, witness, head, options);
         _queue = new(options.WriterQueue);
         _turnedAt = options.Clock.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = "ledger writer" };
@@ -115,8 +117,7 @@ sealed class LedgerWriter : IDisposable
 
     void Commit(List<Command> commands)
     {
-        var transaction = new Transaction(_database, Head, _options.Clock.GetUtcNow());
-        _database.Execute(SqliteText.Begin);
+        Transaction transaction = Begin();
         int succeeded = 0;
         foreach (Command command in commands)
             if (RunOne(command, transaction)) succeeded++;
@@ -161,11 +162,12 @@ sealed class LedgerWriter : IDisposable
 
     void Try(Command command)
     {
-        _database.Execute(SqliteText.Begin);
-        command.TryRun(new Transaction(_database, Head, _options.Clock.GetUtcNow()));
+        command.TryRun(Begin());
         _database.Execute("ROLLBACK");
         command.Complete();
     }
+
+    Transaction Begin() => new(_dialect, _database, _dialect.Begin(_database, Head), _options.Clock.GetUtcNow());
 
     static void HitAll(List<Command> commands, string point)
     {
@@ -203,7 +205,7 @@ sealed class LedgerWriter : IDisposable
                 _result = run(transaction);
                 return true;
             }
-            catch (Exception e) when (e is not SqliteException s || !SqliteSession.IsFatal(s))
+            catch (Exception e) when (e is not DbException d || !transaction.Dialect.IsFatal(d))
             {
                 _error = e;
                 return false;

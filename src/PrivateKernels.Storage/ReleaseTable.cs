@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -16,16 +16,16 @@ static class ReleaseTable
 
         """;
 
-    internal static ReleaseRow? FindByName(SqliteSession database, string datasetId, string id) =>
+    internal static ReleaseRow? FindByName(DatabaseSession database, string datasetId, string id) =>
         // A failed one gives way to the one that took its name.
         database.First($"{Select} WHERE r.dataset_id = $1 AND r.id = $2 ORDER BY r.row_id DESC LIMIT 1", Read, datasetId, id);
 
-    internal static ReleaseRow GetByReservation(SqliteSession database, ReadOnlyMemory<byte> reservationId) =>
+    internal static ReleaseRow GetByReservation(DatabaseSession database, ReadOnlyMemory<byte> reservationId) =>
         database.First($"{Select} WHERE r.reservation_id = $1", Read, reservationId)
         ?? throw new StorageException(Reasons.LedgerCorrupt, "A reservation has no release.");
 
     internal static List<ReleaseRow> List(
-        SqliteSession database, string datasetUid, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states)
+        DatabaseSession database, string datasetUid, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states)
     {
         string wanted = string.Join(", ", states.Select(static s => (int)s));
         return database.Query(
@@ -33,14 +33,14 @@ static class ReleaseTable
             Read, datasetUid, beforeRow ?? long.MaxValue, count);
     }
 
-    internal static List<ReleaseRow> All(SqliteSession database) => database.Query($"{Select} ORDER BY r.row_id", Read);
+    internal static List<ReleaseRow> All(DatabaseSession database) => database.Query($"{Select} ORDER BY r.row_id", Read);
 
-    internal static OperationRow? FindOperation(SqliteSession database, string uid) =>
+    internal static OperationRow? FindOperation(DatabaseSession database, string uid) =>
         database.First($"{SelectOperation} WHERE uid = $1", ReadOperation, uid);
 
-    internal static List<OperationRow> ListOperations(SqliteSession database, string? datasetId, string? afterUid, int count) =>
+    internal static List<OperationRow> ListOperations(DatabaseSession database, string? datasetId, string? afterUid, int count) =>
         database.Query(
-            $"{SelectOperation} WHERE uid > $1 AND ($2 IS NULL OR dataset_id = $2) ORDER BY uid LIMIT $3",
+            $"{SelectOperation} WHERE uid > $1 AND (CAST($2 AS TEXT) IS NULL OR dataset_id = $2) ORDER BY uid LIMIT $3",
             ReadOperation, afterUid ?? "", datasetId, count);
 
     internal static void EndOperation(Transaction t, string uid, string errorReason, string errorMessage) =>
@@ -51,10 +51,10 @@ static class ReleaseTable
     const string SelectOperation =
         "SELECT uid, dataset_id, target, creator, created_s, ended_s, error_reason, error_message FROM operations";
 
-    static OperationRow ReadOperation(SqliteDataReader r) => new(
+    static OperationRow ReadOperation(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), Time(r, 4)!.Value, Time(r, 5), r.GetString(6), r.GetString(7));
 
-    static ReleaseRow Read(SqliteDataReader r)
+    static ReleaseRow Read(DbDataReader r)
     {
         var ledgerId = (byte[])r[24];
         LedgerPosition reservedAt = new(ledgerId, r.GetInt64(17), r.GetInt64(18), (byte[])r[19]);
@@ -66,6 +66,6 @@ static class ReleaseTable
             reservedAt, postedAt, r.GetInt64(23));
     }
 
-    internal static DateTimeOffset? Time(SqliteDataReader r, int column) =>
+    internal static DateTimeOffset? Time(DbDataReader r, int column) =>
         r.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(column));
 }

@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -26,27 +26,27 @@ static class ReservationTable
 
         """;
 
-    internal static ReservationRow? FindByRequest(SqliteSession database, string parent, string requestId) =>
+    internal static ReservationRow? FindByRequest(DatabaseSession database, string parent, string requestId) =>
         database.First($"{Select} WHERE parent = $1 AND request_id = $2", Read, parent, requestId);
 
-    internal static ReservationRow Get(SqliteSession database, ReadOnlyMemory<byte> id) =>
+    internal static ReservationRow Get(DatabaseSession database, ReadOnlyMemory<byte> id) =>
         database.First($"{Select} WHERE reservation_id = $1", Read, id)
         ?? throw new InvalidOperationException("the reservation is not of this ledger");
 
-    internal static ReservationRow GetByRelease(SqliteSession database, string releaseUid) =>
+    internal static ReservationRow GetByRelease(DatabaseSession database, string releaseUid) =>
         database.First($"{Select} WHERE release_uid = $1", Read, releaseUid)
         ?? throw new StorageException(Reasons.LedgerCorrupt, "A release has no reservation.");
 
-    internal static List<ReservationRow> All(SqliteSession database) =>
+    internal static List<ReservationRow> All(DatabaseSession database) =>
         database.Query($"{Select} ORDER BY reserve_seq", Read);
 
-    internal static List<ReservationRow> Open(SqliteSession database) =>
+    internal static List<ReservationRow> Open(DatabaseSession database) =>
         database.Query($"{Select} WHERE state = 1 ORDER BY reserve_seq", Read);
 
     /// <summary>Holds the price and records what it is for. The caller has checked idempotency.</summary>
     internal static ReservationRow Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, Account account)
     {
-        SqliteSession database = t.Database;
+        DatabaseSession database = t.Database;
         DatasetRow row = dataset.Row;
         account = AccountTable.Hold(t, account, request.Cost.Units);
         byte[] id = Guid.NewGuid().ToByteArray();
@@ -163,8 +163,8 @@ static class ReservationTable
 
     static InvalidOperationException Lost() => new("another attempt of this build owns its reservation, or it is resolved");
 
-    static ReservationRow Read(SqliteDataReader r) => new(
+    static ReservationRow Read(DbDataReader r) => new(
         (byte[])r[0], r.GetInt64(1), r.GetString(2), r.GetString(3), (byte[])r[4], r.GetInt64(5), (ReservationState)r.GetInt64(6),
-        r.GetInt64(7), (byte[])r[8], r.GetInt32(9), r.GetInt64(10), r.IsDBNull(11) ? null : r.GetInt64(11),
+        r.GetInt64(7), (byte[])r[8], (int)r.GetInt64(9), r.GetInt64(10), r.IsDBNull(11) ? null : r.GetInt64(11),
         r.IsDBNull(12) ? null : r.GetString(12), r.IsDBNull(13) ? ReadOnlyMemory<byte>.Empty : (byte[])r[13]);
 }

@@ -2,9 +2,11 @@ namespace PrivateKernels.Storage;
 
 /// <summary>What the commands of one group commit see: the database, the head of the chain, and one time for all.</summary>
 /// <remarks>On the writer's thread only.</remarks>
-sealed class Transaction(SqliteSession database, LedgerPosition head, DateTimeOffset time)
+sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPosition head, DateTimeOffset time)
 {
-    internal SqliteSession Database { get; } = database;
+    internal Dialect Dialect { get; } = dialect;
+
+    internal DatabaseSession Database { get; } = database;
 
     internal DateTimeOffset Time { get; } = time;
 

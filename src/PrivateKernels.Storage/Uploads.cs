@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -181,13 +182,13 @@ sealed record UploadRow(string DatasetUid, string UploadId, DateTimeOffset Creat
 {
     const string Select = "SELECT dataset_uid, upload_id, created_s, finished, row_count, batch_count FROM uploads";
 
-    internal static UploadRow? Find(SqliteSession database, string datasetUid, string uploadId) =>
+    internal static UploadRow? Find(DatabaseSession database, string datasetUid, string uploadId) =>
         database.First($"{Select} WHERE dataset_uid = $1 AND upload_id = $2", Read, datasetUid, uploadId);
 
-    internal static List<UploadRow> Unfinished(SqliteSession database) => database.Query($"{Select} WHERE finished = 0", Read);
+    internal static List<UploadRow> Unfinished(DatabaseSession database) => database.Query($"{Select} WHERE finished = 0", Read);
 
-    internal static List<UploadRow> All(SqliteSession database) => database.Query(Select, Read);
+    internal static List<UploadRow> All(DatabaseSession database) => database.Query(Select, Read);
 
-    static UploadRow Read(Microsoft.Data.Sqlite.SqliteDataReader r) => new(
+    static UploadRow Read(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(2)), r.GetInt64(3) != 0, r.GetInt64(4), r.GetInt64(5));
 }

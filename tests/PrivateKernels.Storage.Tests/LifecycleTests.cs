@@ -43,7 +43,7 @@ public sealed class LifecycleTests
         LedgerIdentity identity;
         using (var session = new SqliteSession(scratch.FileOf("pk.db"), writes: true))
         using (var witness = new Witness(scratch.FileOf("witness")))
-            identity = LedgerCheck.Open(session, witness);
+            identity = LedgerCheck.Open(new SqliteDialect(scratch.FileOf("pk.db")), session, witness);
         Assert.Equal(Count + 2, identity.Head.Sequence);
     }
 }

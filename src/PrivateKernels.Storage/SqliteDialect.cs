@@ -1,14 +1,43 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+
 namespace PrivateKernels.Storage;
 
-/// <summary>Tables in SQLite's dialect. What reads and changes them is in standard SQL beside its use.</summary>
-static class SqliteText
+/// <summary>SQLite, one process, one file.</summary>
+sealed class SqliteDialect(string path) : Dialect
 {
-    /// <summary>Version of the tables; an older program refuses a newer one.</summary>
-    internal const long SchemaVersion = 1;
+    internal override IReadOnlyList<string> Schema => Statements;
 
-    internal const string Begin = "BEGIN IMMEDIATE";
+    internal override DatabaseSession Connect(bool writes) => new SqliteSession(path, writes);
 
-    internal static readonly string[] Schema =
+    internal override bool HasTables(DatabaseSession database) =>
+        database.Number("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger_head'") > 0;
+
+    internal override bool IsSchemaWhole(DatabaseSession database)
+    {
+        HashSet<string> present = [.. database.Query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", static r => r.GetString(0))];
+        return Statements.All(present.Contains);
+    }
+
+    internal override bool IsFileWhole()
+    {
+        using DatabaseSession session = Connect(writes: false);
+        // quick_check would leave out the indexes, and so a lost name or request id.
+        return session.Text("PRAGMA integrity_check") == "ok";
+    }
+
+    internal override LedgerPosition Begin(DatabaseSession database, LedgerPosition head)
+    {
+        database.Execute("BEGIN IMMEDIATE");
+        return head;
+    }
+
+    // IOERR, CORRUPT, FULL, NOTADB
+    internal override bool IsFatal(DbException e) => e is SqliteException { SqliteErrorCode: 10 or 11 or 13 or 26 };
+
+    internal override void Settle(DatabaseSession database) => database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
+
+    static readonly string[] Statements =
     [
         """
         CREATE TABLE ledger_head (id INTEGER PRIMARY KEY CHECK (id = 1), ledger_id BLOB NOT NULL CHECK (length(ledger_id) = 16),

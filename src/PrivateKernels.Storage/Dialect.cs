@@ -1,0 +1,36 @@
+using System.Data.Common;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>
+/// The database that holds the ledger: how it is opened and checked, and the text of its tables. What reads and changes
+/// them is standard SQL beside its use, the same for every dialect.
+/// </summary>
+abstract class Dialect
+{
+    /// <summary>Version of the tables; an older program refuses a newer one.</summary>
+    internal const long SchemaVersion = 1;
+
+    /// <summary>Tables, indexes and triggers, in the order in which they are made.</summary>
+    internal abstract IReadOnlyList<string> Schema { get; }
+
+    internal abstract DatabaseSession Connect(bool writes);
+
+    /// <summary>Whether the tables were made.</summary>
+    internal abstract bool HasTables(DatabaseSession database);
+
+    /// <summary>Whether every table, index and trigger is there as it was made: a lost one would be a lost guarantee.</summary>
+    internal abstract bool IsSchemaWhole(DatabaseSession database);
+
+    /// <summary>The database's own check of its file, on a connection of its own; false if it failed.</summary>
+    internal abstract bool IsFileWhole();
+
+    /// <summary>Begins a transaction that no other writer runs beside; returns the head it starts from.</summary>
+    internal abstract LedgerPosition Begin(DatabaseSession database, LedgerPosition head);
+
+    /// <summary>Errors after which nothing that was written in the process can be believed.</summary>
+    internal abstract bool IsFatal(DbException e);
+
+    /// <summary>Leaves the file tidy at the end of a clean stop.</summary>
+    internal abstract void Settle(DatabaseSession database);
+}

@@ -15,7 +15,7 @@ public sealed class OfflineRelease : IDisposable
     public Release Release { get; }
 
     /// <summary>Names of the classes; empty unless the release is per class.</summary>
-    public IReadOnlyList<string> Classes => Release.Measurement.Classes;
+    public IReadOnlyList<string> Classes => Release.Classes;
 
     /// <summary>Reads and checks a file.</summary>
     /// <param name="path">As downloaded.</param>

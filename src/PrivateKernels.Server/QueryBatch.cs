@@ -36,7 +36,7 @@ sealed class QueryBatch
     internal (V1.Answers? Answers, IReadOnlyList<V1.ClassAnswers> Classes) Answer(
         Release release, IEngine engine, CancellationToken cancellation)
     {
-        IReadOnlyList<string> classes = release.Measurement.Classes;
+        IReadOnlyList<string> classes = release.Classes;
         if (!_allClasses && _className.Length == 0)
         {
             var sums = new V1.Answers();
@@ -63,7 +63,7 @@ sealed class QueryBatch
     internal V1.ClassifyResponse Classify(
         Release release, ClassScore? score, bool includeScores, IEngine engine, CancellationToken cancellation)
     {
-        int classes = release.Measurement.Classes.Count;
+        int classes = release.Classes.Count;
         if (includeScores) CheckResponse(sizeof(double) * (classes + 3L));
         var response = new V1.ClassifyResponse();
         ForEachSlice(release, slice =>

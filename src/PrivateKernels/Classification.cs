@@ -36,37 +36,38 @@ public sealed class NotPerClassException()
 /// <summary>Turns per-class sums into classes (structures.md, section 11). All of it is post-processing.</summary>
 sealed class Classifier
 {
-    readonly Release _release;
+    readonly ReleasedSums _release;
     readonly ClassScore _score;
-    readonly double[] _counts, _halfSquaredMeans;
+    readonly double[] _counts, _halfSquaredMeans, _variances;
     readonly bool[] _excluded;
 
-    public Classifier(Release release, ClassScore? score)
+    public Classifier(ReleasedSums release, ClassScore? score)
     {
-        ISketch sketch = release.Measurement.Sketch;
-        double variance = release.Measurement.Noise.Variance;
-        int classes = release.Measurement.Classes.Count;
-        bool hasLength = sketch.SquaredLength(release.Block(0), variance) is not null;
+        ISketch sketch = release.Sketch;
+        int classes = release.Classes.Count;
+        double[]? weights = sketch.FeatureWeights;
+        bool hasLength = weights is not null;
         _score = score ?? (hasLength ? ClassScore.NearestKernelMean : ClassScore.Mean);
         if (_score == ClassScore.NearestKernelMean && !hasLength)
             throw new InvalidFieldException("score", "nearest kernel mean", $"is not defined for {sketch.Function.Entry.Name}; use mean or sum");
         (_release, _counts, _halfSquaredMeans, _excluded) = (release, new double[classes], new double[classes], new bool[classes]);
+        _variances = [.. Enumerable.Range(0, classes).Select(c => release.NoiseOf(c).Variance)];
         for (int c = 0; c < classes; c++)
         {
             CountReading count = sketch.Count(release.Block(c)) ?? throw new NotPerClassException();
             _counts[c] = count.Value;
             // Dividing by a count that may be nothing but noise would let an empty class win.
-            _excluded[c] = _score != ClassScore.Sum && count.Value < 4 * count.NoiseFactor * Math.Sqrt(variance);
+            _excluded[c] = _score != ClassScore.Sum && count.Value < 4 * count.NoiseFactor * Math.Sqrt(_variances[c]);
             if (_score == ClassScore.NearestKernelMean && !_excluded[c])
-                _halfSquaredMeans[c] = sketch.SquaredLength(release.Block(c), variance)!.Value / (2 * count.Value * count.Value);
+                _halfSquaredMeans[c] = FeatureSpace.SquaredLength(weights!, release.Block(c), _variances[c]) / (2 * count.Value * count.Value);
         }
         if (Array.TrueForAll(_excluded, static e => e)) throw new NoClassLargeEnoughException();
     }
 
-    public Classification Classify(RawAnswers raw, double noiseStd)
+    public Classification Classify(RawAnswers raw)
     {
         int classes = _counts.Length;
-        bool largest = _release.Measurement.Sketch.Function.Entry.IsKernel;
+        bool largest = _release.Sketch.Function.Entry.IsKernel;
         var scores = new double[raw.Queries * classes];
         var labels = new int[raw.Queries];
         var margins = new double[raw.Queries];
@@ -84,7 +85,7 @@ sealed class Classifier
             labels[q] = best;
             margins[q] = second < 0
                 ? double.PositiveInfinity
-                : Math.Abs(row[best] - row[second]) / (noiseStd * Math.Sqrt(raw.SquaredPsi[q]) * DifferenceFactor(best, second));
+                : Math.Abs(row[best] - row[second]) / Math.Sqrt(raw.SquaredPsi[q] * DifferenceVariance(best, second));
         }
         int[] excluded = [.. Enumerable.Range(0, classes).Where(c => _excluded[c])];
         return new(_score, labels, margins, scores, excluded);
@@ -92,9 +93,10 @@ sealed class Classifier
 
     double Score(double sum, int c) => _score == ClassScore.Sum ? sum : sum / _counts[c] - _halfSquaredMeans[c];
 
-    double DifferenceFactor(int a, int b) => _score == ClassScore.Sum
-        ? Math.Sqrt(2)
-        : Math.Sqrt(1 / (_counts[a] * _counts[a]) + 1 / (_counts[b] * _counts[b]));
+    /// <summary>Noise of the difference of two scores, for cells read with a weight of 1.</summary>
+    double DifferenceVariance(int a, int b) => _score == ClassScore.Sum
+        ? _variances[a] + _variances[b]
+        : _variances[a] / (_counts[a] * _counts[a]) + _variances[b] / (_counts[b] * _counts[b]);
 
     static bool Better(double a, double b, bool largest) => largest ? a > b : a < b;
 }

@@ -20,6 +20,9 @@ sealed class DiscreteLaplace(Rational scale) : INoise
     /// <summary>2q/(1-q)^2 = 1/(2 sinh^2(1/(2s))).</summary>
     public double Variance => 0.5 / Math.Pow(Math.Sinh(0.5 / Scale), 2);
 
+    /// <summary>2q(1 + 4q + q^2)/(1-q)^4 = v + 3 v^2, v the variance.</summary>
+    public double FourthCumulant => Variance + 3 * Variance * Variance;
+
     public NoiseSampler Sampler => _sampler.Value;
 
     public void AddTo(Span<long> cells) => Sampler.AddTo(cells);

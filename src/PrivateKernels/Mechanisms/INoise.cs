@@ -11,6 +11,9 @@ public interface INoise
     /// <summary>Variance of one draw, exact to fp64.</summary>
     double Variance { get; }
 
+    /// <summary>Fourth cumulant of one draw: its square has the variance 2 Variance^2 + this.</summary>
+    double FourthCumulant { get; }
+
     /// <summary>Adds an independent draw to every cell; int64 addition saturates.</summary>
     void AddTo(Span<long> cells);
 }

@@ -29,6 +29,9 @@ sealed class RoundedNormal(long scaled) : INoise
     /// <summary>s^2 + 1/12 from s = 2 on (to twelve digits); below, the sum of (2k - 1) P(|X| at least k).</summary>
     public double Variance { get; } = VarianceOf(Math.ScaleB((double)scaled, -FractionBits));
 
+    /// <summary>That of the rounding, -1/120, is nothing beside 2 Variance^2 at the scales of sums.</summary>
+    public double FourthCumulant => 0;
+
     public NoiseSampler Sampler => _sampler.Value;
 
     public void AddTo(Span<long> cells) => Sampler.AddTo(cells);

@@ -146,10 +146,10 @@ public sealed class CoordinateGridSketch : ISketch
         if (IsCentred) block[^2] = power;
     }
 
-    /// <summary>Per column: for each coordinate the answer at the m + 1 grid points, then the constant, then the count.</summary>
+    /// <summary>Per column: for each coordinate the answer at the m + 1 grid points, then the constant.</summary>
     public double[] Prepare(ReadOnlySpan<long> cells, int columns)
     {
-        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 2;
+        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 1;
         var table = new double[columns * stride];
         GridRows rows = _rows.Value;
         for (int c = 0; c < columns; c++)
@@ -163,15 +163,14 @@ public sealed class CoordinateGridSketch : ISketch
                 for (int j = 0; IsCentred && j <= m; j++) products[j] = count * CellPower * _distances[j];
                 rows.AddProducts(block.Slice(i * m, m), -RowUnit, products);
             }
-            target[^2] = IsCentred ? block[^2] * PowerUnit : count * CornerSum;
-            target[^1] = count;
+            target[^1] = IsCentred ? block[^2] * PowerUnit : count * CornerSum;
         }
         return table;
     }
 
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
-        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 2;
+        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 1;
         double lower = Domain.Lower!.Value, scale = m / Range, p = Function.Exponent;
         double mean = Math.Abs(GridError.Mean(p, m)) * d, spread = GridError.Spread(p, m) * Math.Sqrt(d);
         double unit = PortableMath.Pow(Range, p);
@@ -194,7 +193,7 @@ public sealed class CoordinateGridSketch : ISketch
             for (int c = 0; c < answers.Columns; c++)
             {
                 ReadOnlySpan<double> table = prepared.Slice(c * stride, stride);
-                double value = table[^2], records = Math.Max(0, table[^1]);
+                double value = table[^1], records = answers.Records[c];
                 for (int i = 0; i < d; i++)
                 {
                     double left = table[i * (m + 1) + grid[i]], right = table[i * (m + 1) + grid[i] + 1];
@@ -218,8 +217,6 @@ public sealed class CoordinateGridSketch : ISketch
     double CellPower => PortableMath.Pow(Range / Features, Function.Exponent);
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)CountWeight, 1.0 / CountWeight);
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>
     /// Noise: shift map 2 C d R^p sigma at every y, centred map 4 d (R/2)^p sigma at a corner, the worst. Approximation:

@@ -116,12 +116,7 @@ public sealed class FourierSketch : ISketch
     public CountReading? Count(ReadOnlySpan<long> block) =>
         CountWeight > 0 ? new(block[^1] / (double)CountWeight, 1.0 / CountWeight) : null;
 
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
-    {
-        double sum = 0;
-        foreach (long cell in block[..(2 * Features)]) sum += (double)cell * cell;
-        return (sum - 2.0 * Features * noiseVariance) / (Features * PairScale * PairScale);
-    }
+    public double[] FeatureWeights => FeatureSpace.Equal(CellCount, 1 / (Features * PairScale * PairScale), 2 * Features);
 
     /// <summary>Noise: sqrt(variance of a cell / m) / A at every y. Approximation: sqrt(v / 2m), v from structures.md 2.2.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>

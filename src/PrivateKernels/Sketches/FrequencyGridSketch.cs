@@ -129,9 +129,7 @@ public sealed class FrequencyGridSketch : ISketch
         for (int i = 0; i < answers.Values.Length; i++)
         {
             answers.Values[i] *= unit;
-            // The zero frequency of a column is its count.
-            double records = prepared[i % answers.Columns * 2 * Features] / (_grid.Weights[0] * FourierSketch.PairScale);
-            answers.Bound[i] = Math.Max(0, records) * ErrorPerRecord;
+            answers.Bound[i] = answers.Records[i % answers.Columns] * ErrorPerRecord;
         }
         Array.Fill(answers.SquaredPsi, SquaredPsi);
     }
@@ -172,16 +170,19 @@ public sealed class FrequencyGridSketch : ISketch
         return new(block[0] * unit, unit);
     }
 
-    /// <summary>sum_j a_j |pair j|^2, noise energy removed.</summary>
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
+    /// <summary>a_j in units of the amplitudes.</summary>
+    public double[] FeatureWeights
     {
-        double sum = 0;
-        for (int j = 0; j < Features; j++)
+        get
         {
-            double cos = block[j], sin = block[Features + j], amplitude = _amplitudes[j] * FourierSketch.PairScale;
-            sum += _grid.Weights[j] * (cos * cos + sin * sin - 2 * noiseVariance) / (amplitude * amplitude);
+            var weights = new double[CellCount];
+            for (int j = 0; j < Features; j++)
+            {
+                double amplitude = _amplitudes[j] * FourierSketch.PairScale;
+                weights[j] = weights[Features + j] = _grid.Weights[j] / (amplitude * amplitude);
+            }
+            return weights;
         }
-        return sum;
     }
 
     /// <summary>Noise: sigma at every y, whatever the dimension and the pairs. Approximation: its bound.</summary>

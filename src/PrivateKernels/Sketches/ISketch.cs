@@ -60,10 +60,10 @@ public interface ISketch
     CountReading? Count(ReadOnlySpan<long> block);
 
     /// <summary>
-    /// Squared length of sum_x phi(x) of a block in feature space, noise energy removed, where phi has length 1; null if
-    /// the sketch has no such space. <paramref name="noiseVariance"/> is that of one cell.
+    /// Weights w of the cells with sum_x sum_y f(x, y) = sum_j w_j a_j b_j for the exact cells a of points x and b of points
+    /// y, up to the approximation of f; 0 for cells beside the features. Null where f has no feature space.
     /// </summary>
-    double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance);
+    double[]? FeatureWeights => null;
 
     /// <summary>Predicted accuracy from public parameters, for cells of noise variance <paramref name="noiseVariance"/>.</summary>
     (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance);
@@ -79,14 +79,22 @@ public interface ISketch
 public readonly record struct CountReading(double Value, double NoiseFactor);
 
 /// <summary>What a sketch says about queries before noise is priced in; filled by <see cref="ISketch.Estimate"/>.</summary>
-public sealed class RawAnswers(int queries, int columns)
+/// <param name="queries">Query points.</param>
+/// <param name="records">Of each column, about how many records it is made of; 0 where the sketch holds no count.</param>
+public sealed class RawAnswers(int queries, double[] records)
 {
     public int Queries { get; } = queries;
 
-    public int Columns { get; } = columns;
+    public int Columns { get; } = records.Length;
+
+    /// <summary>[column] records that a bound on the error speaks of; never negative.</summary>
+    public double[] Records { get; } = records;
 
     /// <summary>[query][column] answers.</summary>
-    public double[] Values { get; } = new double[queries * columns];
+    public double[] Values { get; } = new double[queries * records.Length];
+
+    /// <summary>Answers are differences between data sets: cells do not show where the records of either lie.</summary>
+    public bool AreDifferences { get; init; }
 
     /// <summary>[query] squared norm of psi: noise variance of an answer over noise variance of a cell.</summary>
     public double[] SquaredPsi { get; } = new double[queries];
@@ -98,10 +106,10 @@ public sealed class RawAnswers(int queries, int columns)
     /// [query][column] unbiased estimate of the variance of the answer, noise and approximation together, from groups, but
     /// for the noise of <see cref="CommonSquaredPsi"/>; meaningful if <see cref="DegreesOfFreedom"/> is above 0.
     /// </summary>
-    public double[] Variance { get; } = new double[queries * columns];
+    public double[] Variance { get; } = new double[queries * records.Length];
 
     /// <summary>[query][column] bound on the discretisation error, for sketches without groups.</summary>
-    public double[] Bound { get; } = new double[queries * columns];
+    public double[] Bound { get; } = new double[queries * records.Length];
 
     /// <summary>Groups minus one; 0 if <see cref="Variance"/> is not an estimate.</summary>
     public int DegreesOfFreedom { get; set; }

@@ -105,20 +105,15 @@ public sealed class InnerProductSketch : ISketch
                 ReadOnlySpan<double> block = prepared.Slice(c * CellCount, CellCount);
                 answers.Values[q * answers.Columns + c] = DotProduct.Of(psi, block[..d]);
                 // Truncation loses less than one unit in each cell of each record.
-                answers.Bound[q * answers.Columns + c] = Math.Max(0, block[d] / CountWeight) * absolute;
+                answers.Bound[q * answers.Columns + c] = answers.Records[c] * absolute;
             }
         }
     }
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)CountWeight, 1.0 / CountWeight);
 
-    /// <summary>Here phi has the length of x, so this is |sum x|^2.</summary>
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
-    {
-        double sum = 0, scale = _map.Linear;
-        foreach (long cell in block[..Domain.Dimension]) sum += (double)cell * cell;
-        return (sum - Domain.Dimension * noiseVariance) / (scale * scale);
-    }
+    /// <summary>Here phi has the length of x.</summary>
+    public double[] FeatureWeights => FeatureSpace.Equal(CellCount, 1 / ((double)_map.Linear * _map.Linear), Domain.Dimension);
 
     /// <summary>Noise: R |y| sigma, here for |y| = R. No approximation.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>

@@ -144,19 +144,14 @@ public sealed class LandmarkSketch : ISketch
                 double value = 0;
                 for (int j = 0; j < size; j++) value += psi[j] * block[j];
                 answers.Values[q * answers.Columns + c] = value / LandmarkMap.Scale;
-                answers.Bound[q * answers.Columns + c] = Math.Max(0, block[size] / CountWeight) * perRecord;
+                answers.Bound[q * answers.Columns + c] = answers.Records[c] * perRecord;
             }
         }
     }
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)CountWeight, 1.0 / CountWeight);
 
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
-    {
-        double sum = 0;
-        foreach (long cell in block[..Features]) sum += (double)cell * cell;
-        return (sum - Features * noiseVariance) / ((double)LandmarkMap.Scale * LandmarkMap.Scale);
-    }
+    public double[] FeatureWeights => FeatureSpace.Equal(CellCount, 1 / ((double)LandmarkMap.Scale * LandmarkMap.Scale), Features);
 
     /// <summary>
     /// Noise: sqrt(variance of a cell) / A where |phi(y)| = 1, less elsewhere. Approximation: from landmarks left out.

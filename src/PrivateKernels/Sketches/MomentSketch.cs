@@ -85,7 +85,7 @@ public sealed class MomentSketch : ISketch
                 for (int j = 0; j <= d + 1; j++) value += psi[j] * block[j];
                 answers.Values[q * answers.Columns + c] = value;
                 // Truncation loses less than one unit in each cell of each record.
-                answers.Bound[q * answers.Columns + c] = Math.Max(0, block[0] / _map.Constant) * absolute;
+                answers.Bound[q * answers.Columns + c] = answers.Records[c] * absolute;
             }
         }
     }
@@ -105,8 +105,6 @@ public sealed class MomentSketch : ISketch
     }
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[0] / (double)_map.Constant, 1.0 / _map.Constant);
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>Noise: 4 r^2 sigma at |y - c| = r, the worst of the domain; half of it at the center. No approximation.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>

@@ -105,7 +105,7 @@ public sealed class PowerMomentSketch : ISketch
                 for (int j = 0; j < psi.Length; j++) value += psi[j] * block[j];
                 answers.Values[q * answers.Columns + c] = value;
                 // Truncation loses less than one unit in each cell of each record, fp32 less than another.
-                answers.Bound[q * answers.Columns + c] = Math.Max(0, block[^1] / CountWeight) * 2 * absolute;
+                answers.Bound[q * answers.Columns + c] = answers.Records[c] * 2 * absolute;
             }
         }
     }
@@ -126,8 +126,6 @@ public sealed class PowerMomentSketch : ISketch
     }
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)CountWeight, 1.0 / CountWeight);
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>Noise at a corner, the worst: d R^p sigma without rounding of the weights. No approximation.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance)

@@ -206,8 +206,6 @@ public sealed class ProjectedTreeSketch : ISketch
         return new(sum * scale, scale * Math.Sqrt(4.0 * Features));
     }
 
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
-
     /// <summary>Noise: of the worst projections. Approximation: for rows that fill no whole block, as most here.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance)
     {

@@ -128,7 +128,7 @@ public sealed class SignSketch : ISketch
             for (int c = 0; c < answers.Columns; c++)
             {
                 ReadOnlySpan<double> table = prepared.Slice(c * stride, stride);
-                double value = table[^2], bound = 0;
+                double value = table[^2], bound = 0, any = 0;
                 inner = 0;
                 for (int i = 0; i < d; i++)
                 {
@@ -138,10 +138,11 @@ public sealed class SignSketch : ISketch
                     ReadOnlySpan<double> edges = table.Slice(i * (m + 1), m + 1);
                     value += edges[cell] + v * (edges[cell + 1] - edges[cell]);
                     inner += (2 * v - 1) * (2 * v - 1);
+                    any += 2 * Width * v * (1 - v);
                     bound += v <= 0.5 ? v * Bend(edges, cell, table[^1]) : (1 - v) * Bend(edges, cell + 1, table[^1]);
                 }
                 answers.Values[q * answers.Columns + c] = value;
-                answers.Bound[q * answers.Columns + c] = Math.Max(0, bound);
+                answers.Bound[q * answers.Columns + c] = answers.AreDifferences ? answers.Records[c] * any : Math.Max(0, bound);
             }
             double half = Width / 2;
             answers.SquaredPsi[q] = half * half * (d * (m - 1.0) + inner) / ((double)Weight * Weight)
@@ -154,6 +155,7 @@ public sealed class SignSketch : ISketch
     /// over those left of it, u the place in the cell. The answer is off only by records in y's own cell, each by 2h
     /// (min(u, v) - u v), never below 0 and at most v times its share in the bend at the left edge, (1 - v) times that at the right
     /// one: so this much of the nearer bend bounds the error. The noise of the bound is below noise_std / sqrt(3m).
+    /// In differences of data the bends of one side may hide those of the other: there each record may err by 2h v (1 - v).
     /// </summary>
     double Bend(ReadOnlySpan<double> edges, int edge, double count)
     {
@@ -164,8 +166,6 @@ public sealed class SignSketch : ISketch
     }
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)CountWeight, 1.0 / CountWeight);
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>Noise: sigma d R, the same for every y. Approximation per record: d h / 6 averaged over cells, over m of them.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance)

@@ -211,8 +211,6 @@ public sealed class SlicedSketch : ISketch
 
     public CountReading? Count(ReadOnlySpan<long> block) => new(block[^1] / (double)_count, 1.0 / _count);
 
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
-
     /// <summary>Noise: at |y - c|_s = r, the worst of the domain. Approximation: measured for structured rows (section 6).</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance)
     {

@@ -186,13 +186,7 @@ public sealed class SphericalSketch : ISketch
     public CountReading? Count(ReadOnlySpan<long> block) =>
         CountWeight > 0 ? new(block[^1] / (double)CountWeight, 1.0 / CountWeight) : null;
 
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance)
-    {
-        int size = _commonCells + _featureCells;
-        double sum = 0;
-        foreach (long cell in block[..size]) sum += (double)cell * cell;
-        return (sum - size * noiseVariance) / (A * A * Features);
-    }
+    public double[] FeatureWeights => FeatureSpace.Equal(CellCount, 1 / (A * A * Features), _commonCells + _featureCells);
 
     /// <summary>Noise: |psi| = 1 at every y. Approximation: sqrt(v / 2m), v measured (2.4) or that of iid rows.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>

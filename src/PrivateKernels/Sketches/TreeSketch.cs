@@ -100,10 +100,10 @@ public sealed class TreeSketch : ISketch
         for (int i = 0; i < Domain.Dimension; i++) _shape.Complete(Nodes(block, i));
     }
 
-    /// <summary>Per column: for each coordinate the answer at the m + 1 cell edges, then the count.</summary>
+    /// <summary>Per column: for each coordinate the answer at the m + 1 cell edges.</summary>
     public double[] Prepare(ReadOnlySpan<long> cells, int columns)
     {
-        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 1;
+        int d = Domain.Dimension, m = Features, stride = d * (m + 1);
         double unit = Unit;
         var table = new double[columns * stride];
         for (int c = 0; c < columns; c++)
@@ -112,15 +112,14 @@ public sealed class TreeSketch : ISketch
             Span<double> target = table.AsSpan(c * stride, stride);
             for (int i = 0; i < d; i++)
                 _shape.FillEdges(block.Slice(i * _shape.NodeCount, _shape.NodeCount), target.Slice(i * (m + 1), m + 1));
-            foreach (ref double edge in target[..^1]) edge *= unit;
-            target[^1] = Count(block)!.Value.Value;
+            foreach (ref double edge in target) edge *= unit;
         }
         return table;
     }
 
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
-        int d = Domain.Dimension, m = Features, stride = d * (m + 1) + 1;
+        int d = Domain.Dimension, m = Features, stride = d * (m + 1);
         double lower = Domain.Lower!.Value, scale = m / Range, unit = Unit;
         int[] edge = new int[d];
         double[] inside = new double[d];
@@ -139,7 +138,7 @@ public sealed class TreeSketch : ISketch
             for (int c = 0; c < answers.Columns; c++)
             {
                 ReadOnlySpan<double> table = prepared.Slice(c * stride, stride);
-                double value = 0, records = Math.Max(0, table[^1]);
+                double value = 0, records = answers.Records[c];
                 for (int i = 0; i < d; i++)
                 {
                     double left = table[i * (m + 1) + edge[i]], right = table[i * (m + 1) + edge[i] + 1];
@@ -177,8 +176,6 @@ public sealed class TreeSketch : ISketch
             foreach (long node in block.Slice(i * _shape.NodeCount, 4)) sum += node;
         return new(sum * scale, scale * Math.Sqrt(4.0 * Domain.Dimension));
     }
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>Noise: of the worst y. Approximation: the mean over evenly spread records.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>

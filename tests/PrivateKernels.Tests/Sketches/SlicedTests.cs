@@ -74,7 +74,7 @@ public sealed class SlicedTests : IDisposable
         int d = sketch.Domain.Dimension;
         var cells = new long[sketch.CellCount];
         sketch.Add(_engine, new(points, d), cells);
-        var answers = new RawAnswers(queries.Length / d, 1);
+        var answers = new RawAnswers(queries.Length / d, [0]);
         sketch.Estimate(_engine, new(queries, d), sketch.Prepare(cells, 1), answers);
         return answers.Values;
     }

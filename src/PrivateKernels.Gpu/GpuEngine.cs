@@ -8,7 +8,8 @@ public sealed record DeviceEvent(string Device, string Cause, bool IsPermanent);
 
 /// <summary>
 /// Engine on one or several CUDA or OpenCL devices of one kind, which share every job point range by point range. Cells
-/// are those of every other engine, bit for bit. Work that a device cannot do or does not finish goes to the fallback.
+/// are those of every other engine, bit for bit. Work that a device cannot do (weighted points, some maps) or does not
+/// finish goes to the fallback.
 /// </summary>
 public sealed class GpuEngine : IEngine
 {
@@ -44,7 +45,7 @@ public sealed class GpuEngine : IEngine
     public void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == 2 * map.Frequencies);
-        if (!FourierLaunch.Supports(map))
+        if (points.IsWeighted || !FourierLaunch.Supports(map))
         {
             _fallback.AddFourier(map, points, cells);
             return;
@@ -80,7 +81,7 @@ public sealed class GpuEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension && fractions.Length == counts.Length);
         Expect(counts.Length == map.Dimension * map.CellsPerCoordinate);
-        if (!SignTask.Supports(map))
+        if (points.IsWeighted || !SignTask.Supports(map))
         {
             _fallback.AddSigns(map, points, counts, fractions);
             return;
@@ -95,6 +96,11 @@ public sealed class GpuEngine : IEngine
     public void AddMoments(MomentMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension + 2);
+        if (points.IsWeighted)
+        {
+            _fallback.AddMoments(map, points, cells);
+            return;
+        }
         AddCells(
             points, cells, [],
             (device, sums) => new MomentTask(device, map, points.Count, sums),

@@ -66,7 +66,8 @@ sealed class BuildJob(Build build, TimeProvider clock)
                 int count = Math.Min(most, rows - first);
                 yield return new(
                     batch.Values.Slice(first * dimension, count * dimension),
-                    batch.Labels.IsEmpty ? batch.Labels : batch.Labels.Slice(first, count));
+                    batch.Labels.IsEmpty ? batch.Labels : batch.Labels.Slice(first, count),
+                    batch.RowValues.IsEmpty ? batch.RowValues : batch.RowValues.Slice(first, count));
             }
         }
     }

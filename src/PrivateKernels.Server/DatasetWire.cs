@@ -28,12 +28,11 @@ static class DatasetWire
             throw Refusal.Field("dataset.retention", "is not a known value");
         if (asked.Accumulators.Count > 0)
             throw Refusal.Field("dataset.accumulators", "must be empty unless the dataset is one pass");
-        if (asked.MaxAbsValue != 0)
-            throw Refusal.Field("dataset.max_abs_value", "must be 0: this version takes no value column");
         if (asked.Population.Length > 0) Names.CheckedId(asked.Population, "dataset.population");
         var definition = new DatasetDefinition(
             kind, Domain(asked.Domain, limits), ParseAdjacency(asked.Adjacency), RecordsPerUnit(asked.MaxRecordsPerUnit),
-            Records(asked.MaxRecords, limits), Classes(asked.Classes, limits), Policy(asked.OutOfDomain));
+            Records(asked.MaxRecords, limits), Classes(asked.Classes, limits), Policy(asked.OutOfDomain),
+            asked.MaxAbsValue);
         if (kind != DatasetKind.Private && request.Budget is not null)
             throw Refusal.Field("budget", "must be unset for a public dataset: it has no account");
         return new NewDataset(
@@ -89,6 +88,7 @@ static class DatasetWire
             Etag = row.Etag,
             MaxRecords = d.MaxRecords,
             OutOfDomain = (V1.OutOfDomainPolicy)d.OutOfDomain,
+            MaxAbsValue = d.MaxAbsValue,
         };
         if (!owner) return dataset;
         dataset.RecordCount = row.RecordCount;

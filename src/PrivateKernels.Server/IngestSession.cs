@@ -87,12 +87,10 @@ sealed class IngestSession(
         int size = batch.CalculateSize();
         if (size > limits.BatchBytes) throw Refusal.TooLarge(limits.BatchBytes);
         V1.Points points = batch.Points ?? throw Refusal.Field("batch.points", "must be set");
-        if (batch.Values.Count > 0)
-            throw new Refusal("COLUMN_MISMATCH", "values must be empty: this version takes no value column.",
-                ("field", "batch.values"), ("column", "values"), ("expected", "0"));
         upload.Append(new IngestBatch(
             batch.Sequence, points.Dimension <= int.MaxValue ? (int)points.Dimension : int.MaxValue,
-            FieldMemory<float>.Of(points.Values), FieldMemory<uint>.Of(batch.Labels), batch.Crc32C));
+            FieldMemory<float>.Of(points.Values), FieldMemory<uint>.Of(batch.Labels), FieldMemory<float>.Of(batch.Values),
+            batch.Crc32C));
         if (_appended == _acknowledged) _firstUnflushed = Stopwatch.GetTimestamp();
         _appended = Math.Max(_appended, batch.Sequence);
         if (upload.UnflushedBytes >= FlushBytes || _appended - _acknowledged >= MaxUnacknowledged

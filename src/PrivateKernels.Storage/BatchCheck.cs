@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace PrivateKernels.Storage;
 
@@ -19,25 +18,33 @@ static class BatchCheck
         if (batch.Values.Length == 0 || batch.Values.Length % dimension != 0)
             throw new InvalidFieldException(
                 "points.values", batch.Values.Length, $"its length must be a multiple of {dimension}, and not 0");
-        CheckLabels(definition, batch, batch.Values.Length / dimension);
-        uint crc = Crc32C.Compute(
-            MemoryMarshal.AsBytes(batch.Labels.Span), Crc32C.Compute(MemoryMarshal.AsBytes(batch.Values.Span)));
-        if (crc != batch.Crc32C)
+        int rows = batch.Values.Length / dimension;
+        CheckLabels(definition, batch, rows);
+        CheckCount(batch.RowValues.Length, definition.MaxAbsValue > 0 ? rows : 0, "values", "values");
+        if (batch.ComputeCrc() != batch.Crc32C)
             throw Refused(
                 Reasons.ChecksumMismatch, "The checksum of the batch is wrong: it was damaged on its way; send it again.",
                 ("sequence", batch.Sequence));
-        if (definition.OutOfDomain == OutOfDomainPolicy.Clamp) Clamp(definition, batch.Values.Span);
+        if (definition.OutOfDomain == OutOfDomainPolicy.Clamp) Clamp(definition, batch.Values.Span, batch.RowValues.Span);
         else if (definition.Domain.Check(batch.Values.Span) is { } violation) throw Outside(violation);
+        else CheckRowValues(definition, batch.RowValues.Span);
+    }
+
+    static void CheckCount(int sent, int expected, string column, string declared)
+    {
+        if (sent != expected)
+            throw Refused(
+                Reasons.ColumnMismatch,
+                expected > 0
+                    ? $"The dataset has {declared}: send {column}, one for each row."
+                    : $"The dataset has no {declared}: send no {column}.",
+                ("column", column), ("expected", expected));
     }
 
     static void CheckLabels(DatasetDefinition definition, IngestBatch batch, int rows)
     {
-        int classes = definition.Classes.Count, expected = classes > 0 ? rows : 0;
-        if (batch.Labels.Length != expected)
-            throw Refused(
-                Reasons.ColumnMismatch,
-                classes > 0 ? "The dataset has classes: send one label for each row." : "The dataset has no classes: send no labels.",
-                ("column", "labels"), ("expected", expected));
+        int classes = definition.Classes.Count;
+        CheckCount(batch.Labels.Length, classes > 0 ? rows : 0, "labels", "classes");
         ReadOnlySpan<uint> labels = batch.Labels.Span;
         for (int row = 0; row < labels.Length; row++)
             if (labels[row] >= classes)
@@ -50,19 +57,45 @@ static class BatchCheck
     /// Guarantee: under REPLACE_ONE, where the number of rows is public, every row counts whatever is in it; one that
     /// cannot be moved is stored as NaN, to which no sketch adds anything.
     /// </summary>
-    static void Clamp(DatasetDefinition definition, Span<float> values)
+    static void Clamp(DatasetDefinition definition, Span<float> values, Span<float> rowValues)
     {
         Domain domain = definition.Domain;
+        float bound = (float)definition.MaxAbsValue;
         for (int first = 0; first < values.Length; first += domain.Dimension)
         {
             Span<float> row = values.Slice(first, domain.Dimension);
-            int column = FirstNotFinite(row);
+            int index = first / domain.Dimension, column = FirstNotFinite(row);
+            bool hasValue = rowValues.IsEmpty || float.IsFinite(rowValues[index]);
             if (column < 0) domain.Clamp(row);
-            if (column < 0 && Canonical.IsValid(row)) continue;
-            if (definition.Adjacency == Adjacency.ReplaceOne) row.Fill(float.NaN);
-            else throw Outside(new(first / domain.Dimension, Math.Max(0, column), DomainRule.Finite));
+            if (!rowValues.IsEmpty && hasValue)
+                rowValues[index] = Math.Clamp(rowValues[index], -bound, bound);
+            if (column < 0 && hasValue && Canonical.IsValid(row)) continue;
+            if (definition.Adjacency == Adjacency.ReplaceOne) Erase(row, index, rowValues);
+            else if (!hasValue) throw ValueNotFinite(index);
+            else throw Outside(new(index, Math.Max(0, column), DomainRule.Finite));
         }
     }
+
+    static void Erase(Span<float> row, int index, Span<float> rowValues)
+    {
+        row.Fill(float.NaN);
+        if (!rowValues.IsEmpty) rowValues[index] = 0;
+    }
+
+    static void CheckRowValues(DatasetDefinition definition, ReadOnlySpan<float> rowValues)
+    {
+        for (int row = 0; row < rowValues.Length; row++)
+        {
+            if (!float.IsFinite(rowValues[row])) throw ValueNotFinite(row);
+            if (Math.Abs(rowValues[row]) > (float)definition.MaxAbsValue)
+                throw Refused(
+                    Reasons.OutOfDomain, $"Row {row}: its value is beyond the declared bound 'max_abs_value'.",
+                    ("row", row), ("bound", "max_abs_value"));
+        }
+    }
+
+    static StorageException ValueNotFinite(int row) => Refused(
+        Reasons.NonFiniteValue, $"Row {row}: its value is not finite.", ("row", row), ("column", "values"));
 
     static int FirstNotFinite(ReadOnlySpan<float> row)
     {

@@ -7,10 +7,13 @@ public sealed class DatasetDefinition
     const int Format = 1;
 
     /// <param name="maxRecords">Public bound on the number of records; 0 = not declared.</param>
+    /// <param name="maxAbsValue">Bound on the size of a row's value; 0 = rows have no values.</param>
     public DatasetDefinition(
         DatasetKind kind, Domain domain, Adjacency adjacency, int maxRecordsPerUnit, long maxRecords,
-        IReadOnlyList<string> classes, OutOfDomainPolicy outOfDomain)
+        IReadOnlyList<string> classes, OutOfDomainPolicy outOfDomain, double maxAbsValue = 0)
     {
+        if (maxAbsValue != 0 && !(maxAbsValue >= Canonical.Smallest && maxAbsValue <= Canonical.Largest))
+            throw new InvalidFieldException("dataset.max_abs_value", maxAbsValue, "must be 0, or between 2^-40 and 2^40");
         if (maxRecordsPerUnit < 1)
             throw new InvalidFieldException("dataset.max_records_per_unit", maxRecordsPerUnit, "must be at least 1");
         if (maxRecords < 0) throw new InvalidFieldException("dataset.max_records", maxRecords, "must not be negative");
@@ -21,7 +24,7 @@ public sealed class DatasetDefinition
         if (classes.Any(string.IsNullOrEmpty) || classes.Distinct(StringComparer.Ordinal).Count() != classes.Count)
             throw new InvalidFieldException("dataset.classes", classes.Count, "names must be distinct and not empty");
         (Kind, Domain, Adjacency, MaxRecordsPerUnit) = (kind, domain, adjacency, maxRecordsPerUnit);
-        (MaxRecords, Classes, OutOfDomain) = (maxRecords, [.. classes], outOfDomain);
+        (MaxRecords, Classes, OutOfDomain, MaxAbsValue) = (maxRecords, [.. classes], outOfDomain, maxAbsValue);
     }
 
     public const int LargestClassCount = 4096;
@@ -43,6 +46,9 @@ public sealed class DatasetDefinition
 
     public OutOfDomainPolicy OutOfDomain { get; }
 
+    /// <summary>V: bound on the size of a row's value; 0 = rows have no values.</summary>
+    public double MaxAbsValue { get; }
+
     /// <summary>The bytes that are stored and hashed: the same definition always gives the same bytes.</summary>
     public byte[] ToBytes()
     {
@@ -60,6 +66,7 @@ public sealed class DatasetDefinition
         writer.WriteInt32(Classes.Count);
         foreach (string name in Classes) writer.WriteText(name);
         writer.WriteInt32((int)OutOfDomain);
+        if (MaxAbsValue > 0) writer.WriteDouble(MaxAbsValue);
         return writer.Written.ToArray();
     }
 
@@ -78,9 +85,10 @@ public sealed class DatasetDefinition
         var classes = new string[reader.ReadLength(4)];
         for (int i = 0; i < classes.Length; i++) classes[i] = reader.ReadText();
         var outOfDomain = (OutOfDomainPolicy)reader.ReadInt32();
+        double maxAbsValue = reader.Remaining > 0 ? reader.ReadDouble() : 0;
         if (reader.Remaining != 0) throw new InvalidDataException("a dataset definition is too long");
         var domain = new Domain(dimension, Declared(lower), Declared(upper), Declared(maxNorm), center);
-        return new(kind, domain, adjacency, maxRecordsPerUnit, maxRecords, classes, outOfDomain);
+        return new(kind, domain, adjacency, maxRecordsPerUnit, maxRecords, classes, outOfDomain, maxAbsValue);
     }
 
     static double? Declared(double value) => double.IsNaN(value) ? null : value;

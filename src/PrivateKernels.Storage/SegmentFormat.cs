@@ -4,7 +4,7 @@ namespace PrivateKernels.Storage;
 
 /// <summary>
 /// Bytes of a segment file, little-endian: a header (magic, segment uid, dimension, columns, CRC-32C), then blocks, one
-/// for each batch: a block header and its rows (coordinates, then labels).
+/// for each batch: a block header and its rows (coordinates, then labels, then values).
 /// </summary>
 static class SegmentFormat
 {
@@ -19,7 +19,7 @@ static class SegmentFormat
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, Magic);
         uid.TryWriteBytes(bytes[8..]);
         BinaryPrimitives.WriteInt32LittleEndian(bytes[24..], shape.Dimension);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[28..], shape.Labelled ? 1 : 0);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[28..], shape.Columns);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[36..], Crc32C.Compute(bytes[..36]));
     }
 
@@ -29,7 +29,7 @@ static class SegmentFormat
         if (bytes.Length < HeaderBytes || BinaryPrimitives.ReadUInt64LittleEndian(bytes) != Magic) return null;
         if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[36..]) != Crc32C.Compute(bytes[..36])) return null;
         bool fits = BinaryPrimitives.ReadInt32LittleEndian(bytes[24..]) == shape.Dimension
-            && BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]) == (shape.Labelled ? 1 : 0);
+            && BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]) == shape.Columns;
         return fits ? new Guid(bytes[8..24]) : null;
     }
 
@@ -56,12 +56,15 @@ static class SegmentFormat
 }
 
 /// <summary>What a row is made of.</summary>
-readonly record struct RowShape(int Dimension, bool Labelled)
+readonly record struct RowShape(int Dimension, bool Labelled, bool Valued = false)
 {
     internal static RowShape Of(DatasetDefinition definition) =>
-        new(definition.Domain.Dimension, definition.Classes.Count > 0);
+        new(definition.Domain.Dimension, definition.Classes.Count > 0, definition.MaxAbsValue > 0);
 
-    internal int RowBytes => 4 * (Dimension + (Labelled ? 1 : 0));
+    /// <summary>Columns beside the coordinates, as bits: 1 labels, 2 values.</summary>
+    internal int Columns => (Labelled ? 1 : 0) + (Valued ? 2 : 0);
+
+    internal int RowBytes => 4 * (Dimension + (Labelled ? 1 : 0) + (Valued ? 1 : 0));
 }
 
 /// <summary>A block: its rows, sequence number, and the CRC-32C of the rows as sent and as stored (clamped).</summary>

@@ -36,27 +36,32 @@ sealed class RowBatch(RowShape shape, int capacity)
 {
     float[] _values = new float[capacity * shape.Dimension];
     uint[] _labels = new uint[shape.Labelled ? capacity : 0];
+    float[] _rowValues = new float[shape.Valued ? capacity : 0];
 
     internal int Rows { get; private set; }
 
     internal int Free => _values.Length / shape.Dimension - Rows;
 
-    /// <summary>Room for more rows: their coordinates and labels, to be filled as bytes.</summary>
-    internal void Add(int rows, out Span<byte> values, out Span<byte> labels)
+    /// <summary>Room for more rows: their coordinates, labels and values, to be filled as bytes.</summary>
+    internal void Add(int rows, out Span<byte> values, out Span<byte> labels, out Span<byte> rowValues)
     {
         if (Free < rows)
         {
             Array.Resize(ref _values, (Rows + rows) * shape.Dimension);
             if (shape.Labelled) Array.Resize(ref _labels, Rows + rows);
+            if (shape.Valued) Array.Resize(ref _rowValues, Rows + rows);
         }
         values = MemoryMarshal.AsBytes(_values.AsSpan(Rows * shape.Dimension, rows * shape.Dimension));
         labels = shape.Labelled ? MemoryMarshal.AsBytes(_labels.AsSpan(Rows, rows)) : default;
+        rowValues = shape.Valued ? MemoryMarshal.AsBytes(_rowValues.AsSpan(Rows, rows)) : default;
         Rows += rows;
     }
 
     internal Records Take()
     {
-        var records = new Records(_values.AsMemory(0, Rows * shape.Dimension), _labels.AsMemory(0, shape.Labelled ? Rows : 0));
+        var records = new Records(
+            _values.AsMemory(0, Rows * shape.Dimension), _labels.AsMemory(0, shape.Labelled ? Rows : 0),
+            _rowValues.AsMemory(0, shape.Valued ? Rows : 0));
         Rows = 0;
         return records;
     }
@@ -102,10 +107,12 @@ sealed class SegmentCursor : IDisposable
 
     internal void ReadRows(BlockHeader block, RowBatch batch)
     {
-        batch.Add(block.Rows, out Span<byte> values, out Span<byte> labels);
+        batch.Add(block.Rows, out Span<byte> values, out Span<byte> labels, out Span<byte> rowValues);
         Fill(values);
         Fill(labels);
-        if (Crc32C.Compute(labels, Crc32C.Compute(values)) != block.RowsCrc) throw Altered();
+        Fill(rowValues);
+        uint crc = Crc32C.Compute(rowValues, Crc32C.Compute(labels, Crc32C.Compute(values)));
+        if (crc != block.RowsCrc) throw Altered();
     }
 
     public void Dispose()

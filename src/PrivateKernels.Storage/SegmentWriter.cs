@@ -63,15 +63,14 @@ sealed class SegmentWriter : IDisposable
     }
 
     /// <summary>Appends a block; durable after <see cref="Sync"/>.</summary>
-    internal void Append(ulong sequence, int rows, ReadOnlySpan<float> values, ReadOnlySpan<uint> labels, uint sentCrc)
+    internal void Append(int rows, IngestBatch batch)
     {
-        ReadOnlySpan<byte> valueBytes = MemoryMarshal.AsBytes(values), labelBytes = MemoryMarshal.AsBytes(labels);
-        uint crc = Crc32C.Compute(labelBytes, Crc32C.Compute(valueBytes));
         Span<byte> header = stackalloc byte[SegmentFormat.BlockHeaderBytes];
-        SegmentFormat.WriteBlockHeader(header, new(rows, sequence, sentCrc, crc), _uidCrc);
+        SegmentFormat.WriteBlockHeader(header, new(rows, batch.Sequence, batch.Crc32C, batch.ComputeCrc()), _uidCrc);
         Write(header);
-        Write(valueBytes);
-        Write(labelBytes);
+        Write(MemoryMarshal.AsBytes(batch.Values.Span));
+        Write(MemoryMarshal.AsBytes(batch.Labels.Span));
+        Write(MemoryMarshal.AsBytes(batch.RowValues.Span));
         Rows += rows;
     }
 

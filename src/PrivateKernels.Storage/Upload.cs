@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>A batch of rows on its way in.</summary>
@@ -5,9 +7,19 @@ namespace PrivateKernels.Storage;
 /// <param name="Dimension">Coordinates per row, as sent.</param>
 /// <param name="Values">Coordinates in row order; changed in place where the dataset clamps.</param>
 /// <param name="Labels">One per row for a dataset with classes, otherwise empty.</param>
-/// <param name="Crc32C">Of the little-endian bytes of values, then labels, as sent.</param>
+/// <param name="RowValues">One per row for a dataset with values, otherwise empty; changed in place like Values.</param>
+/// <param name="Crc32C">Of the little-endian bytes of values, then labels, then row values, as sent.</param>
 public readonly record struct IngestBatch(
-    ulong Sequence, int Dimension, Memory<float> Values, ReadOnlyMemory<uint> Labels, uint Crc32C);
+    ulong Sequence, int Dimension, Memory<float> Values, ReadOnlyMemory<uint> Labels, Memory<float> RowValues, uint Crc32C)
+{
+    /// <summary>The checksum of the rows as they are now.</summary>
+    internal uint ComputeCrc()
+    {
+        uint crc = PrivateKernels.Crc32C.Compute(MemoryMarshal.AsBytes(Values.Span));
+        crc = PrivateKernels.Crc32C.Compute(MemoryMarshal.AsBytes(Labels.Span), crc);
+        return PrivateKernels.Crc32C.Compute(MemoryMarshal.AsBytes(RowValues.Span), crc);
+    }
+}
 
 /// <summary>Where an upload stands.</summary>
 public readonly record struct UploadStatus(ulong NextSequence, bool Finished, DateTimeOffset ExpireTime);
@@ -59,7 +71,7 @@ public sealed class Upload : IDisposable
                 throw BatchCheck.Refused(
                     Reasons.SequenceGap, "A batch is missing before this one.", ("next_sequence", file.NextSequence));
             BatchCheck.Apply(Dataset.Definition, batch);
-            _store.CheckSpace(Dataset, batch.Values.Length * 4L);
+            _store.CheckSpace(Dataset, (batch.Values.Length + batch.RowValues.Length) * 4L);
             _store.Durably("ingest", () => file.Append(batch));
         }
     }

@@ -56,7 +56,7 @@ sealed class UploadFile : IDisposable
         }
         _current ??= SegmentWriter.Create(PathOf(_sealed.Count), _shape);
         int rows = batch.Values.Length / _shape.Dimension;
-        _current.Append(batch.Sequence, rows, batch.Values.Span, batch.Labels.Span, batch.Crc32C);
+        _current.Append(rows, batch);
         _sentCrcs.Add(batch.Crc32C);
         UnflushedBytes += (long)rows * _shape.RowBytes;
     }

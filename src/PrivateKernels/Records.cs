@@ -6,4 +6,6 @@ namespace PrivateKernels;
 /// </summary>
 /// <param name="Values">Coordinates in row order.</param>
 /// <param name="Labels">Class index of each row; empty if the data set has no labels.</param>
-public readonly record struct Records(Memory<float> Values, ReadOnlyMemory<uint> Labels);
+/// <param name="RowValues">v of each row, for weighted sums; empty if the data set has none.</param>
+public readonly record struct Records(
+    Memory<float> Values, ReadOnlyMemory<uint> Labels, ReadOnlyMemory<float> RowValues = default);

@@ -55,7 +55,7 @@ public sealed class DatasetTests : IAsyncLifetime
                 case "imported": d.Kind = DatasetKind.Imported; break;
                 case "one pass": d.Retention = Retention.OnePass; break;
                 case "accumulators": d.Accumulators.Add(new Accumulator { Id = "a" }); break;
-                case "values": d.MaxAbsValue = 1; break;
+                case "values": d.MaxAbsValue = -1; break;
                 case "replace without clamp": d.Adjacency = V1.Adjacency.ReplaceOne; break;
                 case "same class twice": d.Classes.Add(["a", "a"]); break;
                 case "too many classes": d.Classes.Add(Enumerable.Range(0, 4097).Select(static i => $"c{i}")); break;

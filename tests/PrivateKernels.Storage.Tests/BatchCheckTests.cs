@@ -55,6 +55,39 @@ public sealed class BatchCheckTests
     }
 
     [Fact]
+    public void Values_are_clipped_or_refused_by_row_and_counted_as_the_adjacency_wants()
+    {
+        DatasetDefinition refuse = Valued(OutOfDomainPolicy.Refuse), clamp = Valued(OutOfDomainPolicy.Clamp);
+        IngestBatch beyond = Scratch.Batch(1, [0, 0, 0, 0], dimension: 2, rowValues: [2.5f, -2.6f]);
+        StorageException error = Refused(refuse, beyond);
+        Assert.Equal((Reasons.OutOfDomain, "1", "max_abs_value"), (error.Reason, error.Metadata["row"], error.Metadata["bound"]));
+        BatchCheck.Apply(clamp, beyond);
+        Assert.Equal([2.5f, -2.5f], beyond.RowValues.ToArray());
+        foreach (float value in (float[])[float.NaN, float.PositiveInfinity])
+        {
+            IngestBatch bad = Scratch.Batch(1, [0.5f, 0, 0.25f, 0], dimension: 2, rowValues: [value, 1]);
+            foreach (DatasetDefinition definition in (DatasetDefinition[])[refuse, clamp])
+            {
+                error = Refused(definition, bad);
+                Assert.Equal((Reasons.NonFiniteValue, "0", "values"), (error.Reason, error.Metadata["row"], error.Metadata["column"]));
+            }
+            BatchCheck.Apply(Valued(OutOfDomainPolicy.Clamp, Adjacency.ReplaceOne), bad);
+            Assert.Equal([float.NaN, float.NaN, 0.25f, 0], bad.Values.ToArray());
+            Assert.Equal([0, 1], bad.RowValues.ToArray());
+        }
+        Assert.Equal(Reasons.ColumnMismatch, Refused(refuse, Scratch.Batch(1, [0, 0], dimension: 2)).Reason);
+        IngestBatch unexpected = Scratch.Batch(1, [0, 0], dimension: 2, rowValues: [1]);
+        Assert.Equal(Reasons.ColumnMismatch, Refused(Of(OutOfDomainPolicy.Refuse), unexpected).Reason);
+        IngestBatch damaged = Scratch.Batch(1, [0, 0], dimension: 2, rowValues: [1]);
+        damaged.RowValues.Span[0] = 2;
+        Assert.Equal(Reasons.ChecksumMismatch, Refused(refuse, damaged).Reason);
+        Assert.Equal(refuse.ToBytes(), DatasetDefinition.FromBytes(refuse.ToBytes()).ToBytes());
+        Assert.Equal(2.5, DatasetDefinition.FromBytes(refuse.ToBytes()).MaxAbsValue);
+        foreach (double bound in (double[])[-1, double.NaN, double.PositiveInfinity, 1e-13, 2e12])
+            Assert.Throws<InvalidFieldException>(() => Valued(OutOfDomainPolicy.Refuse, maxAbsValue: bound));
+    }
+
+    [Fact]
     public void A_definition_reads_back_as_it_was_and_bad_ones_are_refused()
     {
         DatasetDefinition definition = new(
@@ -78,6 +111,10 @@ public sealed class BatchCheckTests
 
     static DatasetDefinition Of(OutOfDomainPolicy policy, Adjacency adjacency = Adjacency.AddOrRemoveOne, string[]? classes = null) =>
         new(DatasetKind.Private, Box, adjacency, 1, 0, classes ?? [], policy);
+
+    static DatasetDefinition Valued(
+        OutOfDomainPolicy policy, Adjacency adjacency = Adjacency.AddOrRemoveOne, double maxAbsValue = 2.5) =>
+        new(DatasetKind.Private, Box, adjacency, 1, 0, [], policy, maxAbsValue);
 
     static StorageException Refused(DatasetDefinition definition, IngestBatch batch) =>
         Assert.Throws<StorageException>(() => BatchCheck.Apply(definition, batch));

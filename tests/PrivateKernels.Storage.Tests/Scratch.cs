@@ -59,9 +59,14 @@ sealed class Scratch : IDisposable
         return values;
     }
 
-    internal static IngestBatch Batch(ulong sequence, float[] values, uint[]? labels = null, int dimension = Dimension) => new(
-        sequence, dimension, values, labels ?? [],
-        Crc32C.Compute(MemoryMarshal.AsBytes<uint>(labels ?? []), Crc32C.Compute(MemoryMarshal.AsBytes<float>(values))));
+    internal static IngestBatch Batch(
+        ulong sequence, float[] values, uint[]? labels = null, int dimension = Dimension, float[]? rowValues = null)
+    {
+        uint crc = Crc32C.Compute(MemoryMarshal.AsBytes<float>(values));
+        crc = Crc32C.Compute(MemoryMarshal.AsBytes<uint>(labels ?? []), crc);
+        crc = Crc32C.Compute(MemoryMarshal.AsBytes<float>(rowValues ?? []), crc);
+        return new(sequence, dimension, values, labels ?? [], rowValues ?? [], crc);
+    }
 
     internal static async Task Ingest(DataDirectory directory, string id, params float[][] batches)
     {

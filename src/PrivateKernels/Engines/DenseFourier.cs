@@ -21,8 +21,11 @@ static unsafe class DenseFourier<V, TTile>
 
     static int TileSize => TTile.Rows * TTile.Columns;
 
-    /// <summary>Adds the cells of <paramref name="count"/> records at <paramref name="x"/>.</summary>
-    public static void Add(Workers workers, FourierMap map, Panels panels, float* x, int count, long* cells)
+    /// <summary>
+    /// Adds the cells of <paramref name="count"/> records at <paramref name="x"/>, times their <paramref name="weights"/> if any.
+    /// </summary>
+    public static void Add(
+        Workers workers, FourierMap map, Panels panels, float* x, float* weights, int count, long* cells)
     {
         int d = map.Dimension, m = map.Frequencies;
         int chunkStrips = Math.Max(1, Math.Min(LargestChunk, ChunkFloats / d) / TTile.Rows);
@@ -41,8 +44,9 @@ static unsafe class DenseFourier<V, TTile>
                 (int chunk, int panel) = Math.DivRem(item, panels.Count);
                 int firstRecord = chunk * chunkRecords, own = Math.Min(chunkRecords, records - firstRecord);
                 int columns = Math.Min(TTile.Columns, m - panel * TTile.Columns);
-                float* weights = panels.Start + panel * panels.Stride;
-                int* sums = SumChunk(strips + (nint)firstRecord * d, own, d, weights, scratch);
+                float* frequencies = panels.Start + panel * panels.Stride;
+                float* ownWeights = weights == null ? null : weights + first + firstRecord;
+                int* sums = SumChunk(strips + (nint)firstRecord * d, ownWeights, own, d, frequencies, scratch);
                 long* cos = cells + panel * TTile.Columns, sin = cos + m;
                 for (int j = 0; j < columns; j++)
                 {
@@ -99,7 +103,7 @@ static unsafe class DenseFourier<V, TTile>
     }
 
     /// <summary>Column sums of the cells of one chunk against one panel: Columns cosines, then Columns sines.</summary>
-    static int* SumChunk(float* records, int count, int d, float* columns, AlignedFloats scratch)
+    static int* SumChunk(float* records, float* weights, int count, int d, float* columns, AlignedFloats scratch)
     {
         int strips = (count + TTile.Rows - 1) / TTile.Rows;
         int tiles = d <= DepthBlock ? 1 : strips;
@@ -116,7 +120,10 @@ static unsafe class DenseFourier<V, TTile>
                 float* strip = records + ((nint)s * d + k) * TTile.Rows;
                 float* own = tile + (tiles == 1 ? 0 : (nint)s * TileSize), from = k == 0 ? zeros : own;
                 TTile.Accumulate<ProductStep>(strip, columns + (nint)k * TTile.Columns, depth, from, own);
-                if (k + depth == d) AddCells(own, Math.Min(TTile.Rows, count - s * TTile.Rows), sums);
+                if (k + depth != d) continue;
+                int rows = Math.Min(TTile.Rows, count - s * TTile.Rows);
+                if (weights == null) AddCells(own, rows, sums);
+                else AddWeighted(own, weights + s * TTile.Rows, rows, sums);
             }
         }
         return sums;
@@ -133,6 +140,24 @@ static unsafe class DenseFourier<V, TTile>
                 (V cos, V sin) = Phase.Scaled(V.Load(tile + r * TTile.Columns + c));
                 cosines = V.AddIntegers(cosines, V.Truncate(cos));
                 sines = V.AddIntegers(sines, V.Truncate(sin));
+            }
+            V.Store(cosines, (float*)sums + c);
+            V.Store(sines, (float*)sums + TTile.Columns + c);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddWeighted(float* tile, float* weights, int rows, int* sums)
+    {
+        for (int c = 0; c < TTile.Columns; c += V.Count)
+        {
+            V cosines = V.Load((float*)sums + c), sines = V.Load((float*)sums + TTile.Columns + c);
+            for (int r = 0; r < rows; r++)
+            {
+                (V cos, V sin) = Phase.Scaled(V.Load(tile + r * TTile.Columns + c));
+                V weight = V.Broadcast(weights[r]);
+                cosines = V.AddIntegers(cosines, V.Truncate(cos * weight));
+                sines = V.AddIntegers(sines, V.Truncate(sin * weight));
             }
             V.Store(cosines, (float*)sums + c);
             V.Store(sines, (float*)sums + TTile.Columns + c);

@@ -20,6 +20,9 @@ public enum EngineKind
 /// <remarks>
 /// Points handed to an engine are canonical (<see cref="Canonical"/>): finite, |x| at most 2^40, no |x| below 2^-40 but
 /// 0. Cells are added to, never overwritten. Methods may be called from any thread; an engine orders them as it needs.
+/// Weighted points (<see cref="Points.Weights"/>, u in [-1, 1]): the fp32 number x that a cell truncates becomes the fp32
+/// product x u, truncated; constants are such numbers; norm clamps come after it. Histograms say what they do in their
+/// maps. Since |x u| is at most |x| and rounding and truncation are monotone, no bound on a record's cells grows.
 /// </remarks>
 public interface IEngine : IDisposable
 {

@@ -19,14 +19,18 @@ static unsafe class LandmarkSums<V, TTile>
 
     static int TileSize => TTile.Rows * TTile.Columns;
 
-    /// <summary>Adds the clamped integer features of <paramref name="count"/> records at <paramref name="x"/>.</summary>
+    /// <summary>
+    /// Adds the clamped integer features of <paramref name="count"/> records at <paramref name="x"/>, times their
+    /// <paramref name="weights"/> if any.
+    /// </summary>
     public static void Add(
-        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, int count, long* cells) =>
+        Workers workers, LandmarkMap map, LandmarkPanels panels, float* x, float* weights, int count, long* cells) =>
         workers.Run((count + TTile.Columns - 1) / TTile.Columns, (item, scratch) =>
         {
             int first = item * TTile.Columns, own = Math.Min(TTile.Columns, count - first);
             float* phi = Compute(map, panels, x + (nint)first * map.Dimension, own, scratch);
-            Truncate(phi, (nint)map.Count * TTile.Columns);
+            if (weights == null) Truncate(phi, (nint)map.Count * TTile.Columns);
+            else TruncateWeighted(phi, map.Count, weights + first, own);
             Clamp((int*)phi, map.Count, own);
             AddCells((int*)phi, map.Count, own, cells);
         });
@@ -117,6 +121,17 @@ static unsafe class LandmarkSums<V, TTile>
     {
         V scale = V.Broadcast(LandmarkMap.Scale);
         for (nint i = 0; i < count; i += V.Count) V.Store(V.Truncate(V.Load(values + i) * scale), values + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void TruncateWeighted(float* values, int features, float* weights, int count)
+    {
+        float* padded = stackalloc float[TTile.Columns];
+        for (int r = 0; r < TTile.Columns; r++) padded[r] = r < count ? weights[r] : 0f;
+        V scale = V.Broadcast(LandmarkMap.Scale);
+        for (int i = 0; i < features; i++, values += TTile.Columns)
+            for (int r = 0; r < TTile.Columns; r += V.Count)
+                V.Store(V.Truncate(V.Load(values + r) * scale * V.Load(padded + r)), values + r);
     }
 
     /// <summary>Shortens the columns that are too long: few, for |phi| is at most 1 but for rounding.</summary>

@@ -11,7 +11,7 @@ static unsafe class PowerMoments<V>
     /// <summary>Records whose cells, at most 2^20 each, an int32 holds.</summary>
     const int RecordsPerSum = 2047;
 
-    public static void Add(Workers workers, PowerMap map, float* x, int count, long* cells)
+    public static void Add(Workers workers, PowerMap map, float* x, float* weights, int count, long* cells)
     {
         int groups = (map.Dimension + V.Count - 1) / V.Count, chunks = (count + RecordsPerItem - 1) / RecordsPerItem;
         workers.Run(groups * chunks, (item, scratch) =>
@@ -22,7 +22,8 @@ static unsafe class PowerMoments<V>
             for (; from < to; from += RecordsPerSum)
             {
                 int records = Math.Min(RecordsPerSum, to - from);
-                AddRecords(map, x + (nint)from * map.Dimension + first, width, records, memory);
+                float* own = weights == null ? null : weights + from;
+                AddRecords(map, x + (nint)from * map.Dimension + first, own, width, records, memory);
                 int* sums = (int*)(memory + V.Count);
                 for (int i = 0; i < width; i++)
                     for (int k = 0; k < p; k++)
@@ -33,7 +34,7 @@ static unsafe class PowerMoments<V>
 
     /// <summary>memory: a register of room, then for each power a register of int32 sums, set here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AddRecords(PowerMap map, float* x, int width, int count, float* memory)
+    static void AddRecords(PowerMap map, float* x, float* weights, int width, int count, float* memory)
     {
         float* sums = memory + V.Count;
         int p = map.Weights.Length;
@@ -46,9 +47,11 @@ static unsafe class PowerMoments<V>
             for (int i = 0; i < width && width < V.Count; i++) memory[i] = x[i];
             V value = V.Load(width < V.Count ? memory : x);
             V t = V.Min(V.Max((V.Min(V.Max(value, lower), upper) - center) * scale, minusOne), one), u = t;
+            // Times 1 changes no bit.
+            V weight = V.Broadcast(weights == null ? 1f : weights[n]);
             for (int k = 0; k < p; k++, u *= t)
             {
-                V cell = V.Truncate(u * V.Broadcast(map.Weights[k]));
+                V cell = V.Truncate(u * V.Broadcast(map.Weights[k]) * weight);
                 V.Store(V.AddIntegers(V.Load(sums + k * V.Count), cell), sums + k * V.Count);
             }
         }

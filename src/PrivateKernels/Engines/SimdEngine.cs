@@ -66,11 +66,11 @@ public sealed unsafe class SimdEngine : IEngine
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(counts.Length == map.Dimension * map.CellsPerCoordinate, nameof(counts));
         Expect(fractions.Length == counts.Length, nameof(fractions));
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span)
         fixed (long* c = counts, f = fractions)
         {
-            if (_wide) SignHistogram<Lanes16>.Add(_workers, map, x, points.Count, c, f);
-            else SignHistogram<Lanes8>.Add(_workers, map, x, points.Count, c, f);
+            if (_wide) SignHistogram<Lanes16>.Add(_workers, map, x, w, points.Count, c, f);
+            else SignHistogram<Lanes8>.Add(_workers, map, x, w, points.Count, c, f);
         }
     }
 
@@ -78,11 +78,11 @@ public sealed unsafe class SimdEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(cells.Length == map.Dimension + 2, nameof(cells));
-        fixed (float* x = points.Values.Span, center = map.Center)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span, center = map.Center)
         fixed (long* to = cells)
         {
-            if (_wide) MomentSums<Lanes16>.Add(_workers, map, x, points.Count, center, to);
-            else MomentSums<Lanes8>.Add(_workers, map, x, points.Count, center, to);
+            if (_wide) MomentSums<Lanes16>.Add(_workers, map, x, w, points.Count, center, to);
+            else MomentSums<Lanes8>.Add(_workers, map, x, w, points.Count, center, to);
         }
     }
 
@@ -104,12 +104,12 @@ public sealed unsafe class SimdEngine : IEngine
         Expect(cells.Length == map.CellCount, nameof(cells));
         Panels? rows = map.Rows.IsStructured ? null : PanelsOf(map.Rows);
         Panels? gateRows = map.GateRows is { IsStructured: false } gate ? PanelsOf(gate) : null;
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span)
         fixed (long* to = cells)
         {
             int n = points.Count;
-            if (_wide) SphericalSums<Lanes16, Sixteen512, Tile8x48>.Add(_workers, map, rows, gateRows, x, n, to);
-            else SphericalSums<Lanes8, Sixteen256, Tile6x16>.Add(_workers, map, rows, gateRows, x, n, to);
+            if (_wide) SphericalSums<Lanes16, Sixteen512, Tile8x48>.Add(_workers, map, rows, gateRows, x, w, n, to);
+            else SphericalSums<Lanes8, Sixteen256, Tile6x16>.Add(_workers, map, rows, gateRows, x, w, n, to);
         }
     }
 
@@ -117,25 +117,26 @@ public sealed unsafe class SimdEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(cells.Length == map.Dimension * map.Weights.Length, nameof(cells));
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span)
         fixed (long* to = cells)
         {
-            if (_wide) PowerMoments<Lanes16>.Add(_workers, map, x, points.Count, to);
-            else PowerMoments<Lanes8>.Add(_workers, map, x, points.Count, to);
+            if (_wide) PowerMoments<Lanes16>.Add(_workers, map, x, w, points.Count, to);
+            else PowerMoments<Lanes8>.Add(_workers, map, x, w, points.Count, to);
         }
     }
 
     public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
     {
-        Expect(points.Dimension == map.Rows.Dimension && points.Count <= SlicedMap.MostRecords, nameof(points));
+        int most = points.IsWeighted ? SlicedMap.MostWeighted : SlicedMap.MostRecords;
+        Expect(points.Dimension == map.Rows.Dimension && points.Count <= most, nameof(points));
         Expect(packed.Length == (long)map.Rows.Frequencies * SlicedMap.CellsPerRow, nameof(packed));
         Expect(groups.Length == map.Rows.Groups, nameof(groups));
         Panels? panels = map.Rows.IsStructured ? null : PanelsOf(map.Rows);
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span)
         fixed (long* to = packed, terms = groups)
         {
-            if (_wide) SlicedSums<Lanes16, Tile8x48>.Add(_workers, map, panels, x, points.Count, to, terms);
-            else SlicedSums<Lanes8, Tile6x16>.Add(_workers, map, panels, x, points.Count, to, terms);
+            if (_wide) SlicedSums<Lanes16, Tile8x48>.Add(_workers, map, panels, x, w, points.Count, to, terms);
+            else SlicedSums<Lanes8, Tile6x16>.Add(_workers, map, panels, x, w, points.Count, to, terms);
         }
     }
 
@@ -158,11 +159,11 @@ public sealed unsafe class SimdEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension, nameof(points));
         Expect(cells.Length == map.Count, nameof(cells));
-        fixed (float* x = points.Values.Span)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span)
         fixed (long* to = cells)
         {
-            if (_wide) LandmarkSums<Lanes16, Tile8x48>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
-            else LandmarkSums<Lanes8, Tile6x16>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
+            if (_wide) LandmarkSums<Lanes16, Tile8x48>.Add(_workers, map, PanelsOf(map), x, w, points.Count, to);
+            else LandmarkSums<Lanes8, Tile6x16>.Add(_workers, map, PanelsOf(map), x, w, points.Count, to);
         }
     }
 
@@ -191,12 +192,12 @@ public sealed unsafe class SimdEngine : IEngine
         where V : unmanaged, ILanes<V>
         where TTile : struct, ITile
     {
-        fixed (float* x = points.Values.Span, radii = map.Radii)
+        fixed (float* x = points.Values.Span, w = points.Weights.Span, radii = map.Radii)
         fixed (uint* flips = map.Flips)
         fixed (long* to = cells)
         {
-            if (map.IsStructured) StructuredFourier<V>.Add(_workers, map, x, points.Count, flips, radii, to);
-            else DenseFourier<V, TTile>.Add(_workers, map, PanelsOf(map), x, points.Count, to);
+            if (map.IsStructured) StructuredFourier<V>.Add(_workers, map, x, w, points.Count, flips, radii, to);
+            else DenseFourier<V, TTile>.Add(_workers, map, PanelsOf(map), x, w, points.Count, to);
         }
     }
 

@@ -13,7 +13,8 @@ static unsafe class SlicedSums<V, TTile>
     const int RecordsPerBatch = 512, RowsPerItem = 64;
     const int SideBit = int.MinValue;
 
-    public static void Add(Workers workers, SlicedMap map, Panels? panels, float* x, int count, long* packed, long* groups)
+    public static void Add(
+        Workers workers, SlicedMap map, Panels? panels, float* x, float* weights, int count, long* packed, long* groups)
     {
         int k = map.Rows.Frequencies, d = map.Rows.Dimension, step = RowProducts<V, TTile>.LargestCount(map.Rows);
         nint stride = RowProducts<V, TTile>.Stride(map.Rows);
@@ -22,26 +23,32 @@ static unsafe class SlicedSums<V, TTile>
         for (int first = 0; first < count; first += RecordsPerBatch)
         {
             int records = Math.Min(RecordsPerBatch, count - first);
-            float* from = x + (nint)first * d;
+            float* from = x + (nint)first * d, own = weights == null ? null : weights + first;
             workers.Run((records + step - 1) / step, (item, scratch) =>
             {
                 int n = item * step, few = Math.Min(step, records - n);
                 float* t = (float*)positions + n * stride;
                 RowProducts<V, TTile>.Compute(map.Rows, panels, from + (nint)n * d, few, t, stride, scratch);
-                for (int r = 0; r < few; r++) Place(map, t + r * stride, groups);
+                for (int r = 0; r < few; r++)
+                    Place(map, t + r * stride, own == null ? SlicedMap.CellSize : SlicedMap.WeightOf(own[n + r]), groups);
             });
             workers.Run((k + RowsPerItem - 1) / RowsPerItem, (item, _) =>
             {
-                int row = item * RowsPerItem;
-                Bin(positions + row, stride, records, Math.Min(RowsPerItem, k - row), packed + (nint)row * SlicedMap.CellsPerRow);
+                int row = item * RowsPerItem, rows = Math.Min(RowsPerItem, k - row);
+                long* to = packed + (nint)row * SlicedMap.CellsPerRow;
+                if (own == null) Bin(positions + row, stride, records, rows, to);
+                else BinWeighted(positions + row, own, stride, records, rows, to);
             });
         }
         workers.Return(batch);
     }
 
-    /// <summary>Turns the products of a record into positions with the side as top bit, and adds its group terms.</summary>
+    /// <summary>
+    /// Turns the products of a record into positions with the side as top bit, and adds its group terms, times
+    /// <paramref name="weight"/> in units of 1 / 4096.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Place(SlicedMap map, float* t, long* groups)
+    static void Place(SlicedMap map, float* t, int weight, long* groups)
     {
         int k = map.Rows.Frequencies, groupCount = map.Rows.Groups, perGroup = k / groupCount;
         V largest = V.Broadcast(SlicedMap.LargestPosition), zero = V.Broadcast(0f);
@@ -67,7 +74,7 @@ static unsafe class SlicedSums<V, TTile>
                 terms.Clear();
             }
         }
-        for (int g = 0; g < groupCount; g++) Interlocked.Add(ref groups[g], terms[g]);
+        for (int g = 0; g < groupCount; g++) Interlocked.Add(ref groups[g], terms[g] * weight / SlicedMap.CellSize);
     }
 
     static void Sum(int* q, int perGroup, Span<long> sums)
@@ -90,5 +97,21 @@ static unsafe class SlicedSums<V, TTile>
                 int cell = (q < 0 ? SlicedMap.CellsPerSide : 0) + (size >> SlicedMap.CellShift);
                 packed[j * SlicedMap.CellsPerRow + cell] += SlicedMap.Record + (size & (SlicedMap.CellSize - 1));
             }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void BinWeighted(int* positions, float* weights, nint stride, int records, int rows, long* packed)
+    {
+        for (int n = 0; n < records; n++, positions += stride)
+        {
+            int weight = SlicedMap.WeightOf(weights[n]);
+            for (int j = 0; j < rows; j++)
+            {
+                int q = positions[j], size = q & ~SideBit;
+                int cell = (q < 0 ? SlicedMap.CellsPerSide : 0) + (size >> SlicedMap.CellShift);
+                int place = (size & (SlicedMap.CellSize - 1)) * weight / SlicedMap.CellSize;
+                packed[j * SlicedMap.CellsPerRow + cell] += weight * SlicedMap.WeightedRecord + place;
+            }
+        }
     }
 }

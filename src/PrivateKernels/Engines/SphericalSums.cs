@@ -14,16 +14,17 @@ static unsafe class SphericalSums<V, S, TTile>
     const int Sixteen = 16;
 
     public static void Add(
-        Workers workers, SphericalMap map, Panels? rows, Panels? gateRows, float* x, int count, long* cells) =>
+        Workers workers, SphericalMap map, Panels? rows, Panels? gateRows, float* x, float* weights, int count, long* cells) =>
         workers.Run((count + RecordsPerItem - 1) / RecordsPerItem, (item, scratch) =>
         {
             int first = item * RecordsPerItem;
-            AddItem(workers, map, rows, gateRows, x + (nint)first * map.Rows.Dimension, Math.Min(RecordsPerItem, count - first),
-                cells, scratch);
+            float* own = weights == null ? null : weights + first;
+            AddItem(workers, map, rows, gateRows, x + (nint)first * map.Rows.Dimension, own,
+                Math.Min(RecordsPerItem, count - first), cells, scratch);
         });
 
-    static void AddItem(Workers workers, SphericalMap map, Panels? rows, Panels? gateRows, float* x, int count, long* cells,
-        AlignedFloats scratch)
+    static void AddItem(Workers workers, SphericalMap map, Panels? rows, Panels? gateRows, float* x, float* weights,
+        int count, long* cells, AlignedFloats scratch)
     {
         int d = map.Rows.Dimension, size = map.CellCount, padded = (size + Sixteen - 1) / Sixteen * Sixteen;
         int step = RowProducts<V, TTile>.LargestCount(map.Rows);
@@ -41,6 +42,7 @@ static unsafe class SphericalSums<V, S, TTile>
             for (int r = 0; r < few; r++)
             {
                 Fill(map, from + (nint)r * d, t + r * stride, u + r * stride, features, padded);
+                if (weights != null) Weigh(weights[n + r], features, padded);
                 AddRecord(map, features, size, sums);
             }
         }
@@ -70,6 +72,17 @@ static unsafe class SphericalSums<V, S, TTile>
                     V.Store(Truncated(V.FlipSign(V.Load(u + j), V.Load(t + j) + zero) * scale), to + m + j);
         }
         new Span<float>(features + map.CellCount, padded - map.CellCount).Clear();
+    }
+
+    /// <summary>
+    /// Truncated features times a weight, truncated: they are integers, and fp32 numbers all the same.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Weigh(float weight, float* features, int padded)
+    {
+        V times = V.Broadcast(weight);
+        for (int j = 0; j < padded; j += V.Count)
+            V.Store(V.ToSingle(V.Truncate(V.Load(features + j) * times)), features + j);
     }
 
     /// <summary>Limited and truncated. Back in fp32 the integer is exact: it has no more digits than the product had.</summary>

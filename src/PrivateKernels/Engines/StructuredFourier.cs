@@ -12,8 +12,11 @@ static unsafe class StructuredFourier<V>
     /// <summary>Groups of lanes per item: their coordinates stay in a shared cache while all blocks pass by.</summary>
     const int GroupsPerItem = 32;
 
-    /// <summary>Adds the cells of <paramref name="count"/> records at <paramref name="x"/>.</summary>
-    public static void Add(Workers workers, FourierMap map, float* x, int count, uint* flips, float* radii, long* cells)
+    /// <summary>
+    /// Adds the cells of <paramref name="count"/> records at <paramref name="x"/>, times their <paramref name="weights"/> if any.
+    /// </summary>
+    public static void Add(
+        Workers workers, FourierMap map, float* x, float* weights, int count, uint* flips, float* radii, long* cells)
     {
         int d = map.Dimension, m = map.Frequencies, padded = map.Padded, blocks = (m + padded - 1) / padded;
         int batchGroups = GroupsPerItem * workers.ChunksAtATime(blocks, (long)GroupsPerItem * padded * V.Count);
@@ -40,10 +43,18 @@ static unsafe class StructuredFourier<V>
                 for (int g = firstGroup; g < firstGroup + owned; g++)
                 {
                     Rotate(lanes + (nint)g * padded, flips + (nint)block * 3 * padded, v, padded);
-                    AddCells(v, radii + (nint)block * padded, rows, cos, sin);
+                    if (weights == null)
+                    {
+                        AddCells(v, radii + (nint)block * padded, rows, cos, sin);
+                        continue;
+                    }
+                    int row = g * V.Count;
+                    V own = WeightsOf(weights + first + row, Math.Min(V.Count, records - row));
+                    AddWeighted(v, radii + (nint)block * padded, own, rows, cos, sin);
                 }
-                // A padding lane holds the zero record, whose cells are exactly (A, 0).
-                long surplus = (long)Phase.Unit * Math.Max(0, (firstGroup + owned) * V.Count - records);
+                // A padding lane holds the zero record, whose cells are exactly (A, 0), or 0 times that.
+                int padding = weights == null ? Math.Max(0, (firstGroup + owned) * V.Count - records) : 0;
+                long surplus = (long)Phase.Unit * padding;
                 long* to = cells + (nint)block * padded;
                 for (int i = 0; i < rows; i++)
                 {
@@ -139,6 +150,25 @@ static unsafe class StructuredFourier<V>
             cosines[i] = V.AddIntegers(cosines[i], V.Truncate(cos));
             sines[i] = V.AddIntegers(sines[i], V.Truncate(sin));
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddWeighted(V* v, float* radii, V weights, int rows, V* cosines, V* sines)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            (V cos, V sin) = Phase.Scaled(V.Broadcast(radii[i]) * v[i]);
+            cosines[i] = V.AddIntegers(cosines[i], V.Truncate(cos * weights));
+            sines[i] = V.AddIntegers(sines[i], V.Truncate(sin * weights));
+        }
+    }
+
+    /// <summary>A weight per lane, 0 behind the last record.</summary>
+    static V WeightsOf(float* weights, int count)
+    {
+        float* lanes = stackalloc float[V.Count];
+        for (int l = 0; l < V.Count; l++) lanes[l] = l < count ? weights[l] : 0f;
+        return V.Load(lanes);
     }
 
     static long SumLanes(int* lanes)

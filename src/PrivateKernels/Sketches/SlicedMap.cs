@@ -14,6 +14,8 @@ namespace PrivateKernels;
 /// Guarantee: so sum_g S_g^2 is at most LargestNorm^2 for every record. (S_g after scaling is at most f / 2^30 (S_g + 1),
 /// and there are at most 16 groups: the 4 units make up for the 1.)
 /// A record then adds to cell c = q_j >> 12 of (j, side_j) the packed value 2^40 + (q_j mod 4096), and S_g to the groups.
+/// One of weight u adds W 2^32 + trunc((q_j mod 4096) W / 4096), and trunc(S_g W / 4096), W = u 4096 rounded to the nearest
+/// integer, ties to even, in fp32: no cell gets more than without a weight.
 /// </remarks>
 public sealed record SlicedMap(FourierMap Rows, int Multiplier, int Shift, int LargestNorm)
 {
@@ -24,8 +26,17 @@ public sealed record SlicedMap(FourierMap Rows, int Multiplier, int Shift, int L
     /// <summary>One record in a packed cell; the lower bits sum the places of records within the cell.</summary>
     public const long Record = 1L << 40;
 
+    /// <summary>The same for a weight of 1 / 4096.</summary>
+    public const long WeightedRecord = 1L << 32;
+
     /// <summary>Records that packed cells hold.</summary>
     public const int MostRecords = 1 << 22;
+
+    /// <summary>Weighted records that packed cells hold.</summary>
+    public const int MostWeighted = 1 << 18;
+
+    /// <summary>W of a weight u in [-1, 1], -4096 to 4096.</summary>
+    internal static int WeightOf(float weight) => (int)SignMap.Nearest(weight * CellSize);
 
     /// <summary>S_g and N of a record with these sums of positions.</summary>
     public long GroupTerms(ReadOnlySpan<long> positions, Span<long> terms)

@@ -26,7 +26,8 @@ public enum AngularFeatures
 /// <param name="SquaredBound">B^2, at most 2^59.</param>
 /// <remarks>
 /// Recipe: fp32 products, limited to [-2^29, 2^29] by comparison, truncated toward zero; sgn(t) flips the sign of u where the sign
-/// bit of t + 0 is set, so sgn(-0) = +1. Then a norm clamp in exact integers: with N = sum of squares, a record of N above
+/// bit of t + 0 is set, so sgn(-0) = +1. With a weight, the integers are multiplied by it in fp32 and truncated again. Then a
+/// norm clamp in exact integers: with N = sum of squares, a record of N above
 /// 4 B^2 (no unit vector) adds nothing, and one of N above B^2 is shortened by <see cref="NormClamp"/>.
 /// </remarks>
 public sealed record SphericalMap(

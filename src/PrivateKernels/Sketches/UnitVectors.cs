@@ -11,7 +11,7 @@ static class UnitVectors
     public static Points Of(Points points, out int[] kept)
     {
         int d = points.Dimension;
-        var values = new float[points.Values.Length];
+        float[] values = new float[points.Values.Length], weights = new float[points.Weights.Length];
         var rows = new int[points.Count];
         int count = 0;
         for (int row = 0; row < points.Count; row++)
@@ -23,10 +23,11 @@ static class UnitVectors
             double factor = 1 / Math.Sqrt(squares);
             Span<float> to = values.AsSpan(count * d, d);
             for (int k = 0; k < d; k++) to[k] = (float)(x[k] * factor);
+            if (points.IsWeighted) weights[count] = points.Weights.Span[row];
             rows[count++] = row;
         }
         Canonical.Flush(values.AsSpan(0, count * d));
         kept = rows[..count];
-        return new(values.AsMemory(0, count * d), d);
+        return new(values.AsMemory(0, count * d), d, points.IsWeighted ? weights.AsMemory(0, count) : default);
     }
 }

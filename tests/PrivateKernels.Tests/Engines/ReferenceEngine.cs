@@ -20,6 +20,11 @@ public sealed class ReferenceEngine : IEngine
             for (int j = 0; j < m; j++)
             {
                 (int cos, int sin) = Phase.Cells(phases[j]);
+                if (points.IsWeighted)
+                {
+                    (float c, float s) = Phase.Scaled(phases[j]);
+                    (cos, sin) = ((int)(c * points.Weights.Span[n]), (int)(s * points.Weights.Span[n]));
+                }
                 cells[j] += cos;
                 cells[m + j] += sin;
             }
@@ -63,8 +68,16 @@ public sealed class ReferenceEngine : IEngine
                 int cell = Math.Max(0, Math.Min((int)(p * map.Scale), map.CellsPerCoordinate - 1));
                 float u = MathF.FusedMultiplyAdd(p, map.Scale, -cell);
                 float v = Math.Clamp(MathF.FusedMultiplyAdd(u, 2f, -1f), -1f, 1f);
-                counts[i * map.CellsPerCoordinate + cell]++;
-                fractions[i * map.CellsPerCoordinate + cell] += (int)(v * map.Weight);
+                int at = i * map.CellsPerCoordinate + cell;
+                if (points.IsWeighted)
+                {
+                    float w = points.Weights.Span[n];
+                    counts[at] += (int)MathF.Round(map.Weight * w, MidpointRounding.ToEven);
+                    fractions[at] += (int)MathF.Round(v * map.Weight * w, MidpointRounding.ToEven);
+                    continue;
+                }
+                counts[at]++;
+                fractions[at] += (int)(v * map.Weight);
             }
     }
 
@@ -75,15 +88,16 @@ public sealed class ReferenceEngine : IEngine
         for (int n = 0; n < points.Count; n++)
         {
             var v = new int[d + 2];
-            v[0] = map.Constant;
+            float w = points.IsWeighted ? points.Weights.Span[n] : 1f;
+            v[0] = (int)(map.Constant * w);
             float q = 0f;
             for (int k = 0; k < d; k++)
             {
                 float z = points.Row(n)[k] - map.Center[k];
                 q = MathF.FusedMultiplyAdd(z, z, q);
-                v[1 + k] = (int)Math.Clamp(z * map.Linear, -limit, limit);
+                v[1 + k] = (int)(Math.Clamp(z * map.Linear, -limit, limit) * w);
             }
-            v[d + 1] = (int)Math.Clamp(q * map.Square, -limit, limit);
+            v[d + 1] = (int)(Math.Clamp(q * map.Square, -limit, limit) * w);
             NormClamp.Apply(v, map.SquaredBound);
             for (int j = 0; j < d + 2; j++) cells[j] += v[j];
         }
@@ -113,6 +127,7 @@ public sealed class ReferenceEngine : IEngine
                 foreach (float value in t) v.Add(Cell(Math.Abs(value) * map.Scale));
                 for (int j = 0; j < u.Length; j++) v.Add(Cell((t[j] < 0 ? -u[j] : u[j]) * map.Scale));
             }
+            if (points.IsWeighted) v = v.ConvertAll(value => (int)(value * points.Weights.Span[n]));
             BigInteger norm = v.Aggregate(BigInteger.Zero, static (sum, a) => sum + (BigInteger)a * a);
             if (norm > 4 * (BigInteger)map.SquaredBound) continue;
             int[] clamped = [.. v];
@@ -131,7 +146,8 @@ public sealed class ReferenceEngine : IEngine
             {
                 float centred = Math.Clamp(points.Row(n)[i], map.Lower, map.Upper) - map.Center;
                 float t = Math.Clamp(centred * map.Scale, -1f, 1f), u = t;
-                for (int k = 0; k < p; k++, u *= t) cells[i * p + k] += (int)(u * map.Weights[k]);
+                float w = points.IsWeighted ? points.Weights.Span[n] : 1f;
+                for (int k = 0; k < p; k++, u *= t) cells[i * p + k] += (int)(u * map.Weights[k] * w);
             }
     }
 
@@ -153,9 +169,12 @@ public sealed class ReferenceEngine : IEngine
                 terms = Terms(q);
                 Assert.True(Norm(terms) <= most);
             }
-            for (int g = 0; g < terms.Length; g++) groups[g] += terms[g];
+            long w = points.IsWeighted
+                ? (long)MathF.Round(points.Weights.Span[n] * 4096f, MidpointRounding.ToEven) : 4096;
+            long one = points.IsWeighted ? w << 32 : 1L << 40;
+            for (int g = 0; g < terms.Length; g++) groups[g] += terms[g] * w / 4096;
             for (int j = 0; j < k; j++)
-                packed[(2 * j + (t[j] < 0 ? 1 : 0)) * 256 + (int)(q[j] / 4096)] += (1L << 40) + q[j] % 4096;
+                packed[(2 * j + (t[j] < 0 ? 1 : 0)) * 256 + (int)(q[j] / 4096)] += one + q[j] % 4096 * w / 4096;
         }
 
         long[] Terms(long[] q) => [.. q.Chunk(perGroup).Select(own => own.Sum() * map.Multiplier / (1L << map.Shift))];
@@ -175,7 +194,8 @@ public sealed class ReferenceEngine : IEngine
         LandmarkFeatures(map, points, phi);
         for (int n = 0; n < points.Count; n++)
         {
-            int[] v = [.. phi.Skip(n * map.Count).Take(map.Count).Select(static a => (int)(a * 1048575f))];
+            float w = points.IsWeighted ? points.Weights.Span[n] : 1f;
+            int[] v = [.. phi.Skip(n * map.Count).Take(map.Count).Select(a => (int)(a * 1048575f * w))];
             NormClamp.Apply(v, 1L << 40);
             for (int i = 0; i < v.Length; i++) cells[i] += v[i];
         }

@@ -15,12 +15,16 @@ sealed class CellSums
     readonly long[] _fetched, _sum;
     readonly bool[] _used = new bool[2];
 
-    public CellSums(Device device, int cells, int slices)
+    /// <param name="device">Where they are.</param>
+    /// <param name="cells">Cells.</param>
+    /// <param name="slices">Sums of each that are kept apart.</param>
+    /// <param name="role">Name of the buffers: two sets of a task need two.</param>
+    public CellSums(Device device, int cells, int slices, string role = "cells")
     {
         (_device, Cells, Slices) = (device, cells, slices);
         long partial = (long)cells * slices;
-        _partial = [device.Buffer<long>("cells 0", partial), device.Buffer<long>("cells 1", partial)];
-        _totals = device.Buffer<long>("totals", cells);
+        _partial = [device.Buffer<long>($"{role} 0", partial), device.Buffer<long>($"{role} 1", partial)];
+        _totals = device.Buffer<long>($"{role} totals", cells);
         (_fetched, _sum) = (new long[cells], new long[cells]);
     }
 

@@ -14,7 +14,7 @@ public struct DenseArguments
     /// <summary>[slice][2 m] sums; unused by the program that writes features.</summary>
     public ArrayView<long> Cells;
 
-    /// <summary>[record][2 m] features; unused by the program that sums.</summary>
+    /// <summary>[record][2 m] features, or [record][m] phases; unused by the program that sums.</summary>
     public ArrayView<float> Features;
 
     /// <summary>Records in Points.</summary>
@@ -69,7 +69,13 @@ public static class DensePrograms
     /// <summary>
     /// Writes the features of all records, A cos and A sin in fp32. One group per (column tile, row tile).
     /// </summary>
-    public static void WriteDense(DenseArguments arguments)
+    public static void WriteDense(DenseArguments arguments) => Write<PairForm>(arguments);
+
+    /// <summary>Writes the phases of all records. One group per (column tile, row tile).</summary>
+    public static void MultiplyDense(DenseArguments arguments) => Write<TurnsForm>(arguments);
+
+    static void Write<TForm>(DenseArguments arguments)
+        where TForm : struct, IPhaseForm
     {
         var panels = SharedMemory.Allocate<F4>(TileProduct.SharedF4);
         int tiles = (arguments.Records + TileSize - 1) / TileSize;
@@ -77,14 +83,14 @@ public static class DensePrograms
         Tile phases = TileProduct.Of<ProductStep>(
             arguments.Points, arguments.Rows, arguments.Stride, panels, row, column);
         int first = row + Group.IdxX / 16 * 4, from = column + Group.IdxX % 16 * 4;
-        WriteRow(arguments, phases.R0, first, from);
-        WriteRow(arguments, phases.R1, first + 1, from);
-        WriteRow(arguments, phases.R2, first + 2, from);
-        WriteRow(arguments, phases.R3, first + 3, from);
-        WriteRow(arguments, phases.R4, first + 64, from);
-        WriteRow(arguments, phases.R5, first + 65, from);
-        WriteRow(arguments, phases.R6, first + 66, from);
-        WriteRow(arguments, phases.R7, first + 67, from);
+        WriteRow<TForm>(arguments, phases.R0, first, from);
+        WriteRow<TForm>(arguments, phases.R1, first + 1, from);
+        WriteRow<TForm>(arguments, phases.R2, first + 2, from);
+        WriteRow<TForm>(arguments, phases.R3, first + 3, from);
+        WriteRow<TForm>(arguments, phases.R4, first + 64, from);
+        WriteRow<TForm>(arguments, phases.R5, first + 65, from);
+        WriteRow<TForm>(arguments, phases.R6, first + 66, from);
+        WriteRow<TForm>(arguments, phases.R7, first + 67, from);
     }
 
     /// <summary>Hides the rows of a tile that are no records.</summary>
@@ -138,25 +144,25 @@ public static class DensePrograms
         Group.Barrier();
     }
 
-    static void WriteRow(DenseArguments arguments, Row8 row, int record, int column)
+    static void WriteRow<TForm>(DenseArguments arguments, Row8 row, int record, int column)
+        where TForm : struct, IPhaseForm
     {
         if (record >= arguments.Records) return;
-        Write(arguments, row.A, record, column);
-        Write(arguments, row.B, record, column + 1);
-        Write(arguments, row.C, record, column + 2);
-        Write(arguments, row.D, record, column + 3);
-        Write(arguments, row.E, record, column + 64);
-        Write(arguments, row.F, record, column + 65);
-        Write(arguments, row.G, record, column + 66);
-        Write(arguments, row.H, record, column + 67);
+        Write<TForm>(arguments, row.A, record, column);
+        Write<TForm>(arguments, row.B, record, column + 1);
+        Write<TForm>(arguments, row.C, record, column + 2);
+        Write<TForm>(arguments, row.D, record, column + 3);
+        Write<TForm>(arguments, row.E, record, column + 64);
+        Write<TForm>(arguments, row.F, record, column + 65);
+        Write<TForm>(arguments, row.G, record, column + 66);
+        Write<TForm>(arguments, row.H, record, column + 67);
     }
 
-    static void Write(DenseArguments arguments, float turns, int record, int frequency)
+    static void Write<TForm>(DenseArguments arguments, float turns, int record, int frequency)
+        where TForm : struct, IPhaseForm
     {
         if (frequency >= arguments.Frequencies) return;
-        ScaledPair pair = DevicePhase.Scaled(turns);
-        long cell = (long)record * 2 * arguments.Frequencies + frequency;
-        arguments.Features[cell] = pair.Cos;
-        arguments.Features[cell + arguments.Frequencies] = pair.Sin;
+        TForm form = default;
+        form.Write(arguments.Features, arguments.Frequencies, record, frequency, turns);
     }
 }

@@ -8,9 +8,10 @@ namespace PrivateKernels.Gpu;
 /// </summary>
 public static class DeviceMath
 {
-    /// <summary>2^60: what <see cref="Sqrt"/> and <see cref="Reciprocal"/> take at most.</summary>
-    public const float Largest = 1152921504606846976f;
+    /// <summary>2^120: what <see cref="Reciprocal"/> takes at most.</summary>
+    public const float Largest = PrivateKernels.Profiles.LargestDivisor;
 
+    const float Small = 8.67361738e-19f, PowerOf34 = 17179869184f, PowerOf68 = PowerOf34 * PowerOf34;
     const float Magic = 12582912f, LargestExponent = 125f;
     const float E1 = 0.693147182f, E2 = 0.240226507f, E3 = 0.0555035956f;
     const float E4 = 0.00961806253f, E5 = 0.00133909844f, E6 = 0.000154628753f;
@@ -30,20 +31,25 @@ public static class DeviceMath
         return valid ? Interop.IntAsFloat(bits) : 0f;
     }
 
-    /// <summary>Correctly rounded square root for 2^-60 to 2^60; 0 below.</summary>
+    /// <summary>
+    /// Correctly rounded square root of 0 and of normal numbers. Found so for all of [2^-60, 2^60); every step keeps its
+    /// bits when x is multiplied by a power of four, until an intermediate result leaves the normal numbers.
+    /// </summary>
     public static float Sqrt(float x)
     {
-        float y = Interop.IntAsFloat(0x5F3759DFu - (Interop.FloatAsInt(x) >> 1)), half = 0.5f * x;
+        bool small = x < Small;                                 // residuals would become subnormal
+        float v = x * (small ? PowerOf68 : 1f);
+        float y = Interop.IntAsFloat(0x5F3759DFu - (Interop.FloatAsInt(v) >> 1)), half = 0.5f * v;
         y = Fused.Fma(Fused.Fma(Negate(half * y), y, 0.5f), y, y);
         y = Fused.Fma(Fused.Fma(Negate(half * y), y, 0.5f), y, y);
         y = Fused.Fma(Fused.Fma(Negate(half * y), y, 0.5f), y, y);
-        float s = x * y, g = 0.5f * y;
-        s = Fused.Fma(Fused.Fma(Negate(s), s, x), g, s);
-        s = Fused.Fma(Fused.Fma(Negate(s), s, x), g, s);
-        return x >= 1f / Largest ? s : 0f;
+        float s = v * y, g = 0.5f * y;
+        s = Fused.Fma(Fused.Fma(Negate(s), s, v), g, s);
+        s = Fused.Fma(Fused.Fma(Negate(s), s, v), g, s);
+        return x > 0f ? s * (small ? 1f / PowerOf34 : 1f) : 0f;
     }
 
-    /// <summary>Correctly rounded 1 / x for 2^-60 to 2^60.</summary>
+    /// <summary>Correctly rounded 1 / x for 2^-60 to 2^120; see <see cref="Sqrt"/> for the range.</summary>
     public static float Reciprocal(float x)
     {
         float y = Interop.IntAsFloat(0x7EF311C7u - Interop.FloatAsInt(x));

@@ -48,3 +48,29 @@ public static class DevicePhase
     static float WithSign(float value, uint quarter) =>
         Interop.IntAsFloat(Interop.FloatAsInt(value) ^ ((quarter & 2) << 30));
 }
+
+/// <summary>What is written of a phase.</summary>
+public interface IPhaseForm
+{
+    /// <summary>Writes what belongs to frequency j of a record into its row of <paramref name="target"/>.</summary>
+    void Write(ArrayView<float> target, int frequencies, int record, int frequency, float turns);
+}
+
+/// <summary>A cos and A sin: rows of 2 m.</summary>
+public struct PairForm : IPhaseForm
+{
+    public readonly void Write(ArrayView<float> target, int frequencies, int record, int frequency, float turns)
+    {
+        ScaledPair pair = DevicePhase.Scaled(turns);
+        long cell = (long)record * 2 * frequencies + frequency;
+        target[cell] = pair.Cos;
+        target[cell + frequencies] = pair.Sin;
+    }
+}
+
+/// <summary>The phase itself: rows of m.</summary>
+public struct TurnsForm : IPhaseForm
+{
+    public readonly void Write(ArrayView<float> target, int frequencies, int record, int frequency, float turns) =>
+        target[(long)record * frequencies + frequency] = turns;
+}

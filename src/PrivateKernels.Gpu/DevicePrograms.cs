@@ -21,12 +21,13 @@ sealed record DeviceProgram(MethodInfo Method, bool IsTiled)
 /// <summary>Every device program, so that tests can compile each of them for devices that are not there.</summary>
 static class DevicePrograms
 {
-    static readonly Type[] Tiled = [typeof(DensePrograms), typeof(ExactSumPrograms)];
+    static readonly Type[] Tiled = [typeof(DensePrograms), typeof(ExactSumPrograms), typeof(LandmarkPrograms)];
 
     static readonly Type[] Others =
     [
         typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
-        typeof(MomentPrograms), typeof(ProjectPrograms),
+        typeof(MomentPrograms), typeof(ClampPrograms), typeof(PowerPrograms), typeof(SphericalPrograms),
+        typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(ProjectPrograms),
     ];
 
     /// <summary>All programs in name order.</summary>

@@ -21,7 +21,8 @@ public struct ExactSumArguments
     /// <summary>Groups of four coordinates per row.</summary>
     public int Stride;
 
-    public ProfileArguments Profile;
+    /// <summary>Constant of the profile.</summary>
+    public float Scale;
 }
 
 /// <summary>
@@ -34,28 +35,36 @@ public static class ExactSumPrograms
 
     const int Size = TileProduct.Size, ThreadRows = 16;
 
-    public static void SumSquaredL2(ExactSumArguments arguments) => Sum<SquareStep, DistanceProfile>(arguments);
+    public static void SumL1(ExactSumArguments arguments) => Sum<AbsoluteStep, IdentityProfile>(arguments);
 
-    public static void SumL1(ExactSumArguments arguments) => Sum<AbsoluteStep, DistanceProfile>(arguments);
+    public static void SumSquaredL2(ExactSumArguments arguments) => Sum<SquareStep, IdentityProfile>(arguments);
 
-    public static void SumGaussian(ExactSumArguments arguments) => Sum<SquareStep, ExponentialProfile>(arguments);
+    public static void SumProducts(ExactSumArguments arguments) => Sum<ProductStep, IdentityProfile>(arguments);
 
-    public static void SumLaplacian(ExactSumArguments arguments) => Sum<AbsoluteStep, ExponentialProfile>(arguments);
+    public static void SumL2(ExactSumArguments arguments) => Sum<SquareStep, RootProfile>(arguments);
 
-    public static void SumMatern(ExactSumArguments arguments) => Sum<SquareStep, RootExponentialProfile>(arguments);
+    public static void SumGaussian(ExactSumArguments arguments) => Sum<SquareStep, ExpProfile>(arguments);
 
-    public static void SumCauchy(ExactSumArguments arguments) => Sum<SquareStep, ReciprocalProfile>(arguments);
+    public static void SumLaplacian(ExactSumArguments arguments) => Sum<AbsoluteStep, ExpProfile>(arguments);
 
-    public static void SumInverseL1(ExactSumArguments arguments) => Sum<AbsoluteStep, ReciprocalProfile>(arguments);
+    public static void SumExponential(ExactSumArguments arguments) => Sum<SquareStep, ExpRootProfile>(arguments);
 
-    public static void SumInverseL2(ExactSumArguments arguments) => Sum<SquareStep, RootReciprocalProfile>(arguments);
+    public static void SumMatern32(ExactSumArguments arguments) => Sum<SquareStep, Matern32Profile>(arguments);
+
+    public static void SumMatern52(ExactSumArguments arguments) => Sum<SquareStep, Matern52Profile>(arguments);
+
+    public static void SumCauchy(ExactSumArguments arguments) => Sum<SquareStep, InverseProfile>(arguments);
+
+    public static void SumInverseL1(ExactSumArguments arguments) => Sum<AbsoluteStep, InverseProfile>(arguments);
+
+    public static void SumInverseL2(ExactSumArguments arguments) => Sum<SquareStep, InverseRootProfile>(arguments);
 
     public static void SumInverseMultiquadric(ExactSumArguments arguments) =>
-        Sum<SquareStep, InverseRootProfile>(arguments);
+        Sum<SquareStep, RootInverseProfile>(arguments);
 
     static void Sum<TStep, TProfile>(ExactSumArguments arguments)
         where TStep : struct, ITileStep
-        where TProfile : struct, IProfile
+        where TProfile : struct, IDeviceProfile
     {
         var panels = SharedMemory.Allocate<F4>(TileProduct.SharedF4);
         var sums = SharedMemory.Allocate<float>(ThreadRows * Size);
@@ -67,7 +76,7 @@ public static class ExactSumPrograms
         {
             Tile tile = TileProduct.Of<TStep>(
                 arguments.Points, arguments.Queries, arguments.Stride, panels, row, column);
-            total = total.Plus(Columns<TProfile>(tile, arguments.Profile, end - row - Group.IdxX / 16 * 4));
+            total = total.Plus(Columns<TProfile>(tile, arguments.Scale, end - row - Group.IdxX / 16 * 4));
         }
         int place = Group.IdxX / 16 * Size + Group.IdxX % 16 * 4;
         Store(sums, place, total.A, total.B, total.C, total.D);
@@ -83,31 +92,31 @@ public static class ExactSumPrograms
     }
 
     /// <summary>Sums of the thread's eight columns over its eight rows; rows past the last point add nothing.</summary>
-    static Row8 Columns<TProfile>(Tile t, ProfileArguments p, int left)
-        where TProfile : struct, IProfile =>
-        Values<TProfile>(t.R0, p, left > 0).Plus(Values<TProfile>(t.R1, p, left > 1))
-            .Plus(Values<TProfile>(t.R2, p, left > 2)).Plus(Values<TProfile>(t.R3, p, left > 3))
-            .Plus(Values<TProfile>(t.R4, p, left > 64)).Plus(Values<TProfile>(t.R5, p, left > 65))
-            .Plus(Values<TProfile>(t.R6, p, left > 66)).Plus(Values<TProfile>(t.R7, p, left > 67));
+    static Row8 Columns<TProfile>(Tile t, float scale, int left)
+        where TProfile : struct, IDeviceProfile =>
+        Values<TProfile>(t.R0, scale, left > 0).Plus(Values<TProfile>(t.R1, scale, left > 1))
+            .Plus(Values<TProfile>(t.R2, scale, left > 2)).Plus(Values<TProfile>(t.R3, scale, left > 3))
+            .Plus(Values<TProfile>(t.R4, scale, left > 64)).Plus(Values<TProfile>(t.R5, scale, left > 65))
+            .Plus(Values<TProfile>(t.R6, scale, left > 66)).Plus(Values<TProfile>(t.R7, scale, left > 67));
 
-    static Row8 Values<TProfile>(Row8 s, ProfileArguments p, bool isPoint)
-        where TProfile : struct, IProfile => new()
+    static Row8 Values<TProfile>(Row8 s, float scale, bool isPoint)
+        where TProfile : struct, IDeviceProfile => new()
         {
-            A = Value<TProfile>(s.A, p, isPoint),
-            B = Value<TProfile>(s.B, p, isPoint),
-            C = Value<TProfile>(s.C, p, isPoint),
-            D = Value<TProfile>(s.D, p, isPoint),
-            E = Value<TProfile>(s.E, p, isPoint),
-            F = Value<TProfile>(s.F, p, isPoint),
-            G = Value<TProfile>(s.G, p, isPoint),
-            H = Value<TProfile>(s.H, p, isPoint),
+            A = Value<TProfile>(s.A, scale, isPoint),
+            B = Value<TProfile>(s.B, scale, isPoint),
+            C = Value<TProfile>(s.C, scale, isPoint),
+            D = Value<TProfile>(s.D, scale, isPoint),
+            E = Value<TProfile>(s.E, scale, isPoint),
+            F = Value<TProfile>(s.F, scale, isPoint),
+            G = Value<TProfile>(s.G, scale, isPoint),
+            H = Value<TProfile>(s.H, scale, isPoint),
         };
 
-    static float Value<TProfile>(float s, ProfileArguments p, bool isPoint)
-        where TProfile : struct, IProfile
+    static float Value<TProfile>(float s, float scale, bool isPoint)
+        where TProfile : struct, IDeviceProfile
     {
         TProfile profile = default;
-        float value = profile.Of(s, p);
+        float value = profile.Of(s, scale);
         return isPoint ? value : 0f;
     }
 

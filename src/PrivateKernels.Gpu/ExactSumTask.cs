@@ -58,7 +58,7 @@ sealed class ExactSumTask : DeviceTask
             PointCount = range.Count,
             QueryCount = _queryCount,
             Stride = Stride / 4,
-            Profile = _profile.Arguments,
+            Scale = _profile.Scale,
         };
         int columns = (_queryCount + TileProduct.Size - 1) / TileProduct.Size;
         _device.Launch(s.Stream, _profile.Program, chunks * columns, TileProduct.Threads, arguments);
@@ -78,31 +78,4 @@ sealed class ExactSumTask : DeviceTask
     {
         for (int q = 0; q < _queryCount; q++) _result.Span[q] += _sums[q];
     }
-}
-
-/// <summary>A pair function as a device program with its parameters.</summary>
-sealed record DeviceProfile(Action<ExactSumArguments> Program, ProfileArguments Arguments)
-{
-    /// <summary>The device form of a function; null if there is none and the processor must do it.</summary>
-    public static DeviceProfile? Of(PairFunction function)
-    {
-        double h = function.Bandwidth, log2E = 1 / Math.Log(2);
-        return function switch
-        {
-            L1 => new(ExactSumPrograms.SumL1, default),
-            L2Squared => new(ExactSumPrograms.SumSquaredL2, default),
-            Gaussian => new(ExactSumPrograms.SumGaussian, Scale(log2E / (h * h))),
-            Laplacian => new(ExactSumPrograms.SumLaplacian, Scale(log2E / h)),
-            Exponential => new(ExactSumPrograms.SumMatern, Scale(1 / (h * h))),
-            Matern32 => new(ExactSumPrograms.SumMatern, Scale(3 / (h * h)) with { Linear = 1f }),
-            Matern52 => new(ExactSumPrograms.SumMatern, Scale(5 / (h * h)) with { Linear = 1f, Square = 1f / 3f }),
-            Cauchy => new(ExactSumPrograms.SumCauchy, Scale(1 / (h * h))),
-            InverseL1 => new(ExactSumPrograms.SumInverseL1, Scale(1 / h)),
-            InverseL2 => new(ExactSumPrograms.SumInverseL2, Scale(1 / (h * h))),
-            InverseMultiquadric => new(ExactSumPrograms.SumInverseMultiquadric, Scale(1 / (h * h))),
-            _ => null,
-        };
-    }
-
-    static ProfileArguments Scale(double scale) => new() { Scale = (float)scale };
 }

@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace PrivateKernels.Gpu;
 
 /// <summary>Trouble on a device, for logs and health: names the device and the cause, never data.</summary>
@@ -103,20 +105,94 @@ public sealed class GpuEngine : IEngine
         }
         AddCells(
             points, cells, [],
-            (device, sums) => new MomentTask(device, map, points.Count, sums),
+            (device, sums) => new ClampedTask(device, new MomentCells(device, map), points.Count, sums),
             (rest, sums) => _fallback.AddMoments(map, rest, sums));
     }
 
-    public void MultiplyRows(FourierMap map, Points points, Span<float> products) =>
-        _fallback.MultiplyRows(map, points, products);
+    public void AddPowers(PowerMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension * map.Weights.Length);
+        AddCells(
+            points, cells, [],
+            (device, sums) => new PowerTask(device, map, points.Count, sums),
+            (rest, sums) => _fallback.AddPowers(map, rest, sums));
+    }
 
-    public void AddSpherical(SphericalMap map, Points points, Span<long> cells) =>
-        _fallback.AddSpherical(map, points, cells);
+    public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Rows.Dimension && cells.Length == map.CellCount);
+        if (!SphericalCells.Supports(map))
+        {
+            _fallback.AddSpherical(map, points, cells);
+            return;
+        }
+        AddCells(
+            points, cells, [],
+            (device, sums) => new ClampedTask(device, new SphericalCells(device, map), points.Count, sums),
+            (rest, sums) => _fallback.AddSpherical(map, rest, sums));
+    }
 
-    public void AddPowers(PowerMap map, Points points, Span<long> cells) => _fallback.AddPowers(map, points, cells);
+    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
+    {
+        Expect(points.Dimension == map.Rows.Dimension && points.Count <= SlicedMap.MostRecords);
+        Expect(packed.Length == (long)map.Rows.Frequencies * SlicedMap.CellsPerRow && groups.Length == map.Rows.Groups);
+        if (!SlicedTask.Supports(map))
+        {
+            _fallback.AddSliced(map, points, packed, groups);
+            return;
+        }
+        int cells = packed.Length;
+        AddCells(
+            points, packed, groups,
+            (device, sums) => new SlicedTask(device, map, points.Count, sums),
+            (rest, sums) => _fallback.AddSliced(map, rest, sums.AsSpan(0, cells), sums.AsSpan(cells)));
+    }
 
-    public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups) =>
-        _fallback.AddSliced(map, points, packed, groups);
+    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension && cells.Length == map.Count);
+        if (!LandmarkCells.Supports(map))
+        {
+            _fallback.AddLandmarks(map, points, cells);
+            return;
+        }
+        AddCells(
+            points, cells, [],
+            (device, sums) => new ClampedTask(device, new LandmarkCells(device, map), points.Count, sums),
+            (rest, sums) => _fallback.AddLandmarks(map, rest, sums));
+    }
+
+    public void MultiplyRows(FourierMap map, Points points, Span<float> products)
+    {
+        Expect(points.Dimension == map.Dimension && products.Length == (long)points.Count * map.Frequencies);
+        if (!FourierLaunch.Supports(map))
+        {
+            _fallback.MultiplyRows(map, points, products);
+            return;
+        }
+        WriteRows(
+            points, products, map.Frequencies,
+            device =>
+            {
+                var launch = new FourierLaunch(device, map);
+                return (slot, records, rows) => launch.Multiply(device.Slots[slot], records, rows);
+            },
+            (rest, rows) => _fallback.MultiplyRows(map, rest, rows.Span));
+    }
+
+    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features)
+    {
+        Expect(queries.Dimension == map.Dimension && features.Length == (long)queries.Count * map.Count);
+        if (!LandmarkCells.Supports(map))
+        {
+            _fallback.LandmarkFeatures(map, queries, features);
+            return;
+        }
+        WriteRows(
+            queries, features, map.Count,
+            device => new LandmarkCells(device, map).WritePhi,
+            (rest, rows) => _fallback.LandmarkFeatures(map, rest, rows.Span));
+    }
 
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
@@ -133,11 +209,6 @@ public sealed class GpuEngine : IEngine
             (_, rest) => _fallback.AddExactSums(function, rest, queries, result));
         for (int q = 0; q < result.Length; q++) sums[q] += result[q];
     }
-
-    public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells) => _fallback.AddLandmarks(map, points, cells);
-
-    public void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) =>
-        _fallback.LandmarkFeatures(map, queries, features);
 
     public void Dispose()
     {
@@ -161,6 +232,19 @@ public sealed class GpuEngine : IEngine
             // Exact cells are private: none stay behind.
             Array.Clear(sums);
         }
+    }
+
+    /// <summary>Writes a row of numbers for every point; <paramref name="start"/> makes what a slot is written with.</summary>
+    void WriteRows(
+        Points points, Span<float> target, int width, Func<Device, Action<int, int, ArrayView<float>>> start,
+        Action<Points, Memory<float>> fallback)
+    {
+        var rows = new float[target.Length];
+        Run(
+            points,
+            device => new RowsTask(device, points.Dimension, width, start(device), rows),
+            (first, rest) => fallback(rest, rows.AsMemory(first * width, rest.Count * width)));
+        rows.CopyTo(target);
     }
 
     /// <summary>Runs a job on the devices that are ready, then what they left over on the fallback.</summary>

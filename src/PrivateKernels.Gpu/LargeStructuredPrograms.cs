@@ -33,7 +33,13 @@ public static class LargeStructuredPrograms
     }
 
     /// <summary>Writes the features of all records, A cos and A sin in fp32. One group per (block, slice).</summary>
-    public static void WriteLargeStructured(StructuredArguments arguments)
+    public static void WriteLargeStructured(StructuredArguments arguments) => Write<PairForm>(arguments);
+
+    /// <summary>Writes the phases of all records. One group per (block, slice).</summary>
+    public static void MultiplyLargeStructured(StructuredArguments arguments) => Write<TurnsForm>(arguments);
+
+    static void Write<TForm>(StructuredArguments arguments)
+        where TForm : struct, IPhaseForm
     {
         var values = SharedMemory.Allocate<float>(1 << LargestLog);
         int slice = Grid.IdxX % arguments.Slices, block = Grid.IdxX / arguments.Slices;
@@ -45,7 +51,7 @@ public static class LargeStructuredPrograms
             {
                 int i = from + Group.IdxX;
                 float turns = arguments.Radii[block * padded + i] * values[StructuredPrograms.Skew(i)];
-                StructuredPrograms.Write(arguments, turns, record, block * padded + i);
+                StructuredPrograms.Write<TForm>(arguments, turns, record, block * padded + i);
             }
             Group.Barrier();
         }

@@ -1,77 +1,146 @@
 namespace PrivateKernels.Gpu;
 
-/// <summary>A pair function of s = |x - y|_2^2 or |x - y|_1 in the form that devices run.</summary>
-public interface IProfile
+/// <summary>What a pair function does to s = |x - y|_2^2, |x - y|_1 or x . y, in the form that devices run.</summary>
+public enum ProfileKind
 {
-    /// <summary>f(s) for s at least 0.</summary>
-    float Of(float s, ProfileArguments arguments);
+    /// <summary>s itself.</summary>
+    Identity,
+
+    /// <summary>c sqrt s.</summary>
+    Root,
+
+    /// <summary>exp(-c s).</summary>
+    Exp,
+
+    /// <summary>exp(-c sqrt s).</summary>
+    ExpRoot,
+
+    /// <summary>(1 + r) exp(-r), r = c sqrt s.</summary>
+    Matern32,
+
+    /// <summary>(1 + r + r^2 / 3) exp(-r), r = c sqrt s.</summary>
+    Matern52,
+
+    /// <summary>1 / (1 + c s).</summary>
+    Inverse,
+
+    /// <summary>1 / (1 + c sqrt s).</summary>
+    InverseRoot,
+
+    /// <summary>1 / sqrt(1 + c s).</summary>
+    RootInverse,
 }
 
-/// <summary>Parameters of a profile.</summary>
-public struct ProfileArguments
+/// <summary>
+/// The recipes of the core's <see cref="PrivateKernels.Profiles"/>, operation by operation, so that kernel values have the
+/// same bits on every engine. Each takes s, at least 0, and the constant c.
+/// </summary>
+public static class DeviceProfiles
 {
-    /// <summary>Factor of s.</summary>
-    public float Scale;
+    const float Log2E = 1.44269504f, LargestRoot = 1000f, Third = 1f / 3;
 
-    /// <summary>Coefficient of r in the polynomial before an exponential.</summary>
-    public float Linear;
-
-    /// <summary>Coefficient of r^2.</summary>
-    public float Square;
-}
-
-/// <summary>s: l1 and squared l2 distances.</summary>
-public struct DistanceProfile : IProfile
-{
-    public readonly float Of(float s, ProfileArguments arguments) => s;
-}
-
-/// <summary>2^(-Scale s): gaussian, laplacian.</summary>
-public struct ExponentialProfile : IProfile
-{
-    public readonly float Of(float s, ProfileArguments arguments) => DeviceMath.Exp2Minus(s, arguments.Scale);
-}
-
-/// <summary>(1 + Linear r + Square r^2) exp(-r), r = sqrt(Scale s): exponential, Matern.</summary>
-public struct RootExponentialProfile : IProfile
-{
-    const float Log2E = 1.44269502f;
-
-    public readonly float Of(float s, ProfileArguments arguments)
+    /// <summary>f(s) of a <see cref="ProfileKind"/>.</summary>
+    public static float Of(int kind, float s, float scale)
     {
-        float scaled = s * arguments.Scale;
-        float r = DeviceMath.Sqrt(scaled <= DeviceMath.Largest ? scaled : DeviceMath.Largest);
-        float polynomial = Fused.Fma(Fused.Fma(arguments.Square, r, arguments.Linear), r, 1f);
-        return polynomial * DeviceMath.Exp2Minus(r, Log2E);
+        float value = s;
+        if (kind == (int)ProfileKind.Root) value = DeviceMath.Sqrt(s) * scale;
+        else if (kind == (int)ProfileKind.Exp) value = Exp(s, scale);
+        else if (kind == (int)ProfileKind.ExpRoot) value = Exp(DeviceMath.Sqrt(s), scale);
+        else if (kind == (int)ProfileKind.Matern32) value = Matern32(s, scale);
+        else if (kind == (int)ProfileKind.Matern52) value = Matern52(s, scale);
+        else if (kind == (int)ProfileKind.Inverse) value = Inverse(s, scale);
+        else if (kind == (int)ProfileKind.InverseRoot) value = Inverse(DeviceMath.Sqrt(s), scale);
+        else if (kind == (int)ProfileKind.RootInverse) value = RootInverse(s, scale);
+        return value;
+    }
+
+    public static float Exp(float s, float scale) => DeviceMath.Exp2Minus(s, Log2E * scale);
+
+    public static float Matern32(float s, float scale)
+    {
+        float root = DeviceMath.Sqrt(s);
+        return Fused.Fma(root, scale, 1f) * Exp(root, scale);
+    }
+
+    public static float Matern52(float s, float scale)
+    {
+        float root = DeviceMath.Sqrt(s), r = root * scale;
+        r = r < LargestRoot ? r : LargestRoot;
+        return Fused.Fma(r, Fused.Fma(r, Third, 1f), 1f) * Exp(root, scale);
+    }
+
+    public static float Inverse(float s, float scale)
+    {
+        float w = Fused.Fma(s, scale, 1f);
+        bool valid = w <= DeviceMath.Largest;
+        return valid ? DeviceMath.Reciprocal(valid ? w : 1f) : 0f;
+    }
+
+    public static float RootInverse(float s, float scale)
+    {
+        float w = Fused.Fma(s, scale, 1f);
+        bool valid = w <= float.MaxValue;
+        return valid ? DeviceMath.Reciprocal(DeviceMath.Sqrt(valid ? w : 1f)) : 0f;
     }
 }
 
-/// <summary>1 / (1 + Scale s): cauchy, inverse l1.</summary>
-public struct ReciprocalProfile : IProfile
+/// <summary>A profile that a program has built in.</summary>
+public interface IDeviceProfile
 {
-    public readonly float Of(float s, ProfileArguments arguments)
-    {
-        float w = Fused.Fma(s, arguments.Scale, 1f);
-        return w <= DeviceMath.Largest ? DeviceMath.Reciprocal(w) : 0f;
-    }
+    /// <summary>f(s) for the constant c.</summary>
+    float Of(float s, float scale);
 }
 
-/// <summary>1 / (1 + sqrt(Scale s)): inverse l2.</summary>
-public struct RootReciprocalProfile : IProfile
+/// <inheritdoc cref="ProfileKind.Identity"/>
+public struct IdentityProfile : IDeviceProfile
 {
-    public readonly float Of(float s, ProfileArguments arguments)
-    {
-        float scaled = s * arguments.Scale;
-        return DeviceMath.Reciprocal(1f + DeviceMath.Sqrt(scaled <= DeviceMath.Largest ? scaled : DeviceMath.Largest));
-    }
+    public readonly float Of(float s, float scale) => s;
 }
 
-/// <summary>1 / sqrt(1 + Scale s): inverse multiquadric.</summary>
-public struct InverseRootProfile : IProfile
+/// <inheritdoc cref="ProfileKind.Root"/>
+public struct RootProfile : IDeviceProfile
 {
-    public readonly float Of(float s, ProfileArguments arguments)
-    {
-        float w = Fused.Fma(s, arguments.Scale, 1f);
-        return DeviceMath.Reciprocal(DeviceMath.Sqrt(w <= DeviceMath.Largest ? w : DeviceMath.Largest));
-    }
+    public readonly float Of(float s, float scale) => DeviceMath.Sqrt(s) * scale;
+}
+
+/// <inheritdoc cref="ProfileKind.Exp"/>
+public struct ExpProfile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Exp(s, scale);
+}
+
+/// <inheritdoc cref="ProfileKind.ExpRoot"/>
+public struct ExpRootProfile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Exp(DeviceMath.Sqrt(s), scale);
+}
+
+/// <inheritdoc cref="ProfileKind.Matern32"/>
+public struct Matern32Profile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Matern32(s, scale);
+}
+
+/// <inheritdoc cref="ProfileKind.Matern52"/>
+public struct Matern52Profile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Matern52(s, scale);
+}
+
+/// <inheritdoc cref="ProfileKind.Inverse"/>
+public struct InverseProfile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Inverse(s, scale);
+}
+
+/// <inheritdoc cref="ProfileKind.InverseRoot"/>
+public struct InverseRootProfile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.Inverse(DeviceMath.Sqrt(s), scale);
+}
+
+/// <inheritdoc cref="ProfileKind.RootInverse"/>
+public struct RootInverseProfile : IDeviceProfile
+{
+    public readonly float Of(float s, float scale) => DeviceProfiles.RootInverse(s, scale);
 }

@@ -17,7 +17,7 @@ public struct StructuredArguments
     /// <summary>[slice][2 m] sums; unused by the programs that write features.</summary>
     public ArrayView<long> Cells;
 
-    /// <summary>[record][2 m] features; unused by the programs that sum.</summary>
+    /// <summary>[record][2 m] features, or [record][m] phases; unused by the programs that sum.</summary>
     public ArrayView<float> Features;
 
     /// <summary>Records in Points.</summary>
@@ -100,7 +100,13 @@ public static class StructuredPrograms
     }
 
     /// <summary>Writes the features of all records, A cos and A sin in fp32. One group per (block, slice).</summary>
-    public static void WriteStructured(StructuredArguments arguments)
+    public static void WriteStructured(StructuredArguments arguments) => Write<PairForm>(arguments);
+
+    /// <summary>Writes the phases of all records. One group per (block, slice).</summary>
+    public static void MultiplyStructured(StructuredArguments arguments) => Write<TurnsForm>(arguments);
+
+    static void Write<TForm>(StructuredArguments arguments)
+        where TForm : struct, IPhaseForm
     {
         var values = SharedMemory.Allocate<float>(Values);
         int slice = Grid.IdxX % arguments.Slices, block = Grid.IdxX / arguments.Slices;
@@ -114,14 +120,14 @@ public static class StructuredPrograms
             Octet v = Rotate(arguments, values, record, signs);
             if (record < arguments.Records)
             {
-                Write(arguments, radii.A * v.A, record, frequency);
-                Write(arguments, radii.B * v.B, record, frequency + step);
-                Write(arguments, radii.C * v.C, record, frequency + 2 * step);
-                Write(arguments, radii.D * v.D, record, frequency + 3 * step);
-                Write(arguments, radii.E * v.E, record, frequency + 4 * step);
-                Write(arguments, radii.F * v.F, record, frequency + 5 * step);
-                Write(arguments, radii.G * v.G, record, frequency + 6 * step);
-                Write(arguments, radii.H * v.H, record, frequency + 7 * step);
+                Write<TForm>(arguments, radii.A * v.A, record, frequency);
+                Write<TForm>(arguments, radii.B * v.B, record, frequency + step);
+                Write<TForm>(arguments, radii.C * v.C, record, frequency + 2 * step);
+                Write<TForm>(arguments, radii.D * v.D, record, frequency + 3 * step);
+                Write<TForm>(arguments, radii.E * v.E, record, frequency + 4 * step);
+                Write<TForm>(arguments, radii.F * v.F, record, frequency + 5 * step);
+                Write<TForm>(arguments, radii.G * v.G, record, frequency + 6 * step);
+                Write<TForm>(arguments, radii.H * v.H, record, frequency + 7 * step);
             }
         }
     }
@@ -257,11 +263,10 @@ public static class StructuredPrograms
         }
     }
 
-    internal static void Write(StructuredArguments arguments, float turns, int record, int frequency)
+    internal static void Write<TForm>(StructuredArguments arguments, float turns, int record, int frequency)
+        where TForm : struct, IPhaseForm
     {
-        ScaledPair pair = DevicePhase.Scaled(turns);
-        long cell = (long)record * 2 * arguments.Frequencies + frequency;
-        arguments.Features[cell] = pair.Cos;
-        arguments.Features[cell + arguments.Frequencies] = pair.Sin;
+        TForm form = default;
+        form.Write(arguments.Features, arguments.Frequencies, record, frequency, turns);
     }
 }

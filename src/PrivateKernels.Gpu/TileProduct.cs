@@ -85,16 +85,17 @@ public static class TileProduct
     /// <param name="left">[row][stride] coordinates, padded with zeros to a multiple of eight.</param>
     /// <param name="right">[column][stride] likewise.</param>
     /// <param name="stride">Groups of four coordinates per row.</param>
+    /// <param name="depth">Groups of four coordinates to combine, an even number.</param>
     /// <param name="panels">Shared memory, <see cref="SharedF4"/>.</param>
     /// <param name="row">First row of the tile.</param>
     /// <param name="column">First column of the tile.</param>
     public static Tile Of<TStep>(
-        ArrayView<F4> left, ArrayView<F4> right, int stride, ArrayView<F4> panels, int row, int column)
+        ArrayView<F4> left, ArrayView<F4> right, int stride, int depth, ArrayView<F4> panels, int row, int column)
         where TStep : struct, ITileStep
     {
         int thread = Group.IdxX, ty = thread / 16, tx = thread % 16, half = thread % 2;
         int source = (row + thread / 2) * stride + half, target = (column + thread / 2) * stride + half;
-        int steps = stride / 2, place = half * 4 * LineF4 * 4 + thread / 2;
+        int steps = depth / 2, place = half * 4 * LineF4 * 4 + thread / 2;
         TStep step = default;
         ArrayView<float> words = panels.Cast<float>();
         F4 x = left[source], w = right[target];
@@ -135,6 +136,11 @@ public static class TileProduct
         }
         return new Tile { R0 = r0, R1 = r1, R2 = r2, R3 = r3, R4 = r4, R5 = r5, R6 = r6, R7 = r7 };
     }
+
+    /// <inheritdoc cref="Of{TStep}(ArrayView{F4}, ArrayView{F4}, int, int, ArrayView{F4}, int, int)"/>
+    public static Tile Of<TStep>(
+        ArrayView<F4> left, ArrayView<F4> right, int stride, ArrayView<F4> panels, int row, int column)
+        where TStep : struct, ITileStep => Of<TStep>(left, right, stride, stride, panels, row, column);
 
     static void Transpose(ArrayView<float> panel, int place, F4 value)
     {

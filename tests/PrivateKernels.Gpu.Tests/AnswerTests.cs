@@ -115,10 +115,12 @@ public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         var samples = new Samples(33);
         for (int i = 0; i < 200_000; i++)
         {
-            float x = MathF.ScaleB(1f + (float)samples.Uniform(), i % 119 - 60);
+            float mantissa = 1f + (float)samples.Uniform(), x = MathF.ScaleB(mantissa, i % 254 - 126);
             Assert.Equal(MathF.Sqrt(x), DeviceMath.Sqrt(x));
+            x = MathF.ScaleB(mantissa, i % 179 - 60);
             Assert.Equal(1f / x, DeviceMath.Reciprocal(x));
         }
+        Assert.Equal(0f, DeviceMath.Sqrt(0f));
         Assert.Equal(1f / MathF.BitDecrement(2f), DeviceMath.Reciprocal(MathF.BitDecrement(2f)));
     }
 }

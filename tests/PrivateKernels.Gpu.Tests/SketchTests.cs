@@ -54,6 +54,122 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     }
 
     [Theory]
+    [InlineData(0, 1, 1, 1)]
+    [InlineData(0, 130, 17, 129)]
+    [InlineData(8, 33, 5, 24)]
+    [InlineData(64, 300, 40, 192)]
+    [InlineData(4096, 3, 2100, 4096)]
+    public void Phases_are_those_of_the_processor(int padded, int points, int dimension, int rows)
+    {
+        var samples = new Samples((ulong)(points + rows));
+        FourierMap map = Map(samples, dimension, padded, rows, 1);
+        Points x = samples.EdgePoints(points, dimension);
+        float[] phases = new float[points * rows], same = new float[points * rows];
+        _engine.MultiplyRows(map, x, phases);
+        _simd.MultiplyRows(map, x, same);
+        Assert.Equal(same.Select(BitConverter.SingleToInt32Bits), phases.Select(BitConverter.SingleToInt32Bits));
+    }
+
+    [Theory]
+    [InlineData(0, 1, 1, 1, 1)]
+    [InlineData(0, 300, 9, 60, 4)]
+    [InlineData(32, 257, 20, 512, 16)]
+    [InlineData(64, 700, 64, 64, 1)]
+    public void Sliced_cells_are_those_of_the_processor_shortened_or_not(
+        int padded, int points, int dimension, int directions, int groups)
+    {
+        var samples = new Samples((ulong)(points + directions));
+        FourierMap rows = Positions(samples, dimension, padded, directions, groups);
+        // Positions of normal points are about 2^18; half of the records are longer than the bound.
+        var map = new SlicedMap(rows, 4099, 20, (int)(800.0 * directions / Math.Sqrt(groups)) + 16);
+        foreach (Points x in new[] { samples.NormalPoints(points, dimension), samples.EdgePoints(points, dimension) })
+        {
+            long[] packed = new long[directions * SlicedMap.CellsPerRow], terms = new long[groups];
+            long[] same = new long[packed.Length], sameTerms = new long[groups];
+            _engine.AddSliced(map, x, packed, terms);
+            _simd.AddSliced(map, x, same, sameTerms);
+            Assert.Equal(sameTerms, terms);
+            Assert.True(same.AsSpan().SequenceEqual(packed));
+            Assert.Equal((long)points * directions, packed.Sum(static cell => cell >> 40));
+        }
+    }
+
+    [Theory]
+    [InlineData(AngularFeatures.Sign, 0, 1, 1, 1)]
+    [InlineData(AngularFeatures.Sign, 32, 300, 30, 96)]
+    [InlineData(AngularFeatures.Absolute, 0, 200, 7, 65)]
+    [InlineData(AngularFeatures.Absolute, 16, 33, 16, 32)]
+    [InlineData(AngularFeatures.AbsoluteAndGated, 0, 150, 3, 130)]
+    [InlineData(AngularFeatures.AbsoluteAndGated, 64, 257, 50, 128)]
+    public void Spherical_cells_are_those_of_the_processor_shortened_or_not(
+        AngularFeatures features, int padded, int points, int dimension, int rows)
+    {
+        var samples = new Samples((ulong)(points + rows));
+        FourierMap map = Map(samples, dimension, padded, rows, 1);
+        FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? Map(samples, dimension, padded, rows, 1) : null;
+        int scale = 1000;
+        // Unit vectors lie on both sides of the bound, other points far beyond what is shortened.
+        var spherical = new SphericalMap(features, map, gates, 3000, 5000f, scale, (long)scale * scale * rows / 3 + 1);
+        Points normal = samples.NormalPoints(points, dimension), unit = UnitVectors.Of(normal, out _);
+        foreach (Points x in new[] { unit, normal, samples.EdgePoints(points, dimension) })
+        {
+            long[] cells = new long[spherical.CellCount], same = new long[spherical.CellCount];
+            _engine.AddSpherical(spherical, x, cells);
+            _simd.AddSpherical(spherical, x, same);
+            Assert.Equal(same, cells);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(300, 7, 3)]
+    [InlineData(2500, 100, 6)]
+    public void Powers_are_those_of_the_processor(int points, int dimension, int powers)
+    {
+        var samples = new Samples((ulong)(points + dimension));
+        int[] weights = [.. Enumerable.Range(0, powers).Select(static k => (1 << 20) - 7 * k)];
+        var map = new PowerMap(dimension, -1.5f, 2f, 0.25f, 1 / 1.75f, weights);
+        Points x = samples.EdgePoints(points, dimension);
+        long[] cells = new long[dimension * powers], same = new long[dimension * powers];
+        _engine.AddPowers(map, x, cells);
+        _simd.AddPowers(map, x, same);
+        Assert.Equal(same, cells);
+    }
+
+    public static TheoryData<string> LandmarkFunctions => [.. Catalog.Functions
+        .Where(static f => f.Methods.Contains(SketchMethod.Landmark)).Select(static f => f.Name)];
+
+    [Theory]
+    [MemberData(nameof(LandmarkFunctions))]
+    public void Landmark_features_and_cells_are_those_of_the_processor_for_every_kernel(string name)
+    {
+        var samples = new Samples(51);
+        foreach ((int points, int dimension, int landmarks, double bandwidth) in new[]
+        {
+            (1, 1, 1, 1.0), (300, 5, 9, 3.0), (131, 20, 137, 6.0), (40, 3, 8, 1e-9), (40, 3, 8, 1e9),
+        })
+        {
+            PairFunction function = Catalog.Create(name, bandwidth, 0);
+            float[] triangle = samples.Normals(landmarks * (landmarks + 1) / 2);
+            Points z = samples.NormalPoints(landmarks, dimension);
+            var map = new LandmarkMap(function, dimension, z.Values.ToArray(), triangle);
+            Points normal = samples.NormalPoints(points, dimension);
+            // The landmarks themselves are at distance 0.
+            foreach (Points x in new[] { normal, samples.EdgePoints(points, dimension), z })
+            {
+                long[] cells = new long[landmarks], sameCells = new long[landmarks];
+                _engine.AddLandmarks(map, x, cells);
+                _simd.AddLandmarks(map, x, sameCells);
+                Assert.Equal(sameCells, cells);
+                float[] phi = new float[x.Count * landmarks], samePhi = new float[phi.Length];
+                _engine.LandmarkFeatures(map, x, phi);
+                _simd.LandmarkFeatures(map, x, samePhi);
+                Assert.Equal(samePhi, phi);
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void Fourier_cells_are_those_of_the_processor(bool structured)
@@ -102,5 +218,23 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         FourierMap map = new Samples(12).DenseMap(3, 4);
         Assert.Throws<ArgumentException>(() => _engine.AddFourier(map, new Points(new float[8], 4), new long[8]));
         Assert.Throws<ArgumentException>(() => _engine.AddFourier(map, new Points(new float[9], 3), new long[7]));
+    }
+
+    static FourierMap Map(Samples samples, int dimension, int padded, int rows, int groups) => padded == 0
+        ? samples.DenseMap(dimension, rows, groups) : samples.StructuredMap(dimension, padded, rows / padded, groups);
+
+    /// <summary>Directions along which normal points have positions of about 2^18.</summary>
+    static FourierMap Positions(Samples samples, int dimension, int padded, int directions, int groups)
+    {
+        if (padded == 0)
+        {
+            float scale = (float)((1 << 18) / Math.Sqrt(dimension));
+            return FourierMap.Dense(
+                dimension, [.. samples.Normals(directions * dimension).Select(w => w * scale)], groups);
+        }
+        FourierMap map = samples.StructuredMap(dimension, padded, directions / padded, groups);
+        var radii = new float[directions];
+        Array.Fill(radii, (float)((1 << 18) / (padded * Math.Sqrt(padded))));
+        return FourierMap.Structured(dimension, padded, map.Flips, radii, groups);
     }
 }

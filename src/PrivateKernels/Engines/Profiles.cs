@@ -17,6 +17,9 @@ interface IProfile
 /// </summary>
 static unsafe class Profiles
 {
+    /// <summary>2^120: the reciprocal of anything larger is 0, so that no engine meets subnormal numbers.</summary>
+    public const float LargestDivisor = 1.32922800e36f;
+
     /// <summary>values[i] = f(values[i]); the length is a multiple of sixteen.</summary>
     public static void Apply<TProfile>(Span<float> values, double scale)
         where TProfile : struct, IProfile
@@ -112,7 +115,11 @@ readonly struct InverseProfile : IProfile
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V At<V>(V s, V scale)
-        where V : unmanaged, ILanes<V> => V.Broadcast(1f) / V.Fma(s, scale, V.Broadcast(1f));
+        where V : unmanaged, ILanes<V>
+    {
+        V w = V.Fma(s, scale, V.Broadcast(1f));
+        return (V.Broadcast(1f) / w) & V.AtMost(w, V.Broadcast(Profiles.LargestDivisor));
+    }
 }
 
 /// <summary>1 / (1 + c sqrt s).</summary>

@@ -37,6 +37,7 @@ static class CommandLine
         ClassifyCommand.Create(),
         LedgerCommand.Create(),
         FunctionsCommand.Create(),
+        EncryptionCommand.Create(),
         EnginesCommand.Create(),
         AuditCommand.Create(),
     };

@@ -38,7 +38,9 @@ public static class Configuration
         {
             string name = (string)variable.Key;
             if (name.StartsWith(Prefix, StringComparison.Ordinal) && name.Contains("__", StringComparison.Ordinal))
-                Set(options, name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal), (string?)variable.Value ?? "");
+                Set(
+                    options, name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal), (string?)variable.Value ?? "",
+                    isEnvironment: true);
         }
         for (int i = 0; i < arguments.Count; i++)
         {
@@ -67,7 +69,7 @@ public static class Configuration
         return endpoint;
     }
 
-    static void Set(ServerOptions options, string key, string text)
+    static void Set(ServerOptions options, string key, string text, bool isEnvironment = false)
     {
         string[] path = key.Split(':');
         PropertyInfo? property = path.Length == 2 && Sections.TryGetValue(path[0], out PropertyInfo? section)
@@ -75,6 +77,8 @@ public static class Configuration
             : null;
         if (property is null || !property.CanWrite)
             throw new ConfigurationException($"unknown configuration key '{key}'.");
+        if (!isEnvironment && property.IsDefined(typeof(EnvironmentOnlyAttribute)))
+            throw new ConfigurationException($"{key} is a secret: it is taken from the environment only.");
         object value = Parse(property.PropertyType, text)
             ?? throw new ConfigurationException($"{key} is '{text}': must be {Expected(property.PropertyType)}.");
         property.SetValue(Sections[path[0]].GetValue(options), value);

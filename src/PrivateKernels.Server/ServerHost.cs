@@ -80,6 +80,7 @@ public sealed class ServerHost : IAsyncDisposable
         SetHealth(parts.Health, ServingStatus.Serving);
         json.Write(LogLevel.Information, "serving", ("endpoint", endpoint), ("engine", parts.Engines.First.Device),
             ("note", "no TLS and no keys: loopback only, every caller is the owner"));
+        WarnOfRowsInClear(parts, json);
         return new ServerHost(app, parts, options, endpoint);
     }
 
@@ -156,6 +157,16 @@ public sealed class ServerHost : IAsyncDisposable
         foreach (string service in Services) health.SetStatus(service, status);
     }
 
+    static void WarnOfRowsInClear(Parts parts, JsonLog log)
+    {
+        IReadOnlyList<string> datasets = parts.Directory.DatasetsInClear();
+        if (parts.Key is null)
+            log.Write(LogLevel.Warning, "no encryption key", ("note", "rows are stored in the clear; set Encryption:KeyFile"));
+        if (datasets.Count > 0)
+            log.Write(LogLevel.Warning, "rows in the clear", ("datasets", string.Join(' ', datasets)),
+                ("note", "they came while there was no encryption key; only rows that come with one are encrypted"));
+    }
+
     async void Expire()
     {
         try
@@ -171,29 +182,21 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
         Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, QueryGate Gate,
-        StreamSlots Slots, Drain Drain, HealthServiceImpl Health) : IAsyncDisposable
+        StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key) : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log)
         {
+            EncryptionKey? key = options.Encryption.Open();
             Engines engines = Engines.Open(options.Engine, options.Query, log);
-            LimitsOptions l = options.Limits;
             DataDirectory directory;
             try
             {
-                directory = DataDirectory.Open(options.Data.Directory, new StorageOptions
-                {
-                    UploadRetention = options.Retention.Uploads,
-                    OperationRetention = options.Retention.Operations,
-                    RequestIdRetention = options.Retention.RequestIds,
-                    MaxDatasets = l.Datasets,
-                    MaxReleasesPerDataset = l.Releases,
-                    MaxOpenUploadsPerDataset = l.Uploads,
-                    MaxRecords = l.Records,
-                });
+                directory = DataDirectory.Open(options.Data.Directory, options.ToStorage(key));
             }
             catch
             {
                 engines.Dispose();
+                key?.Dispose();
                 throw;
             }
             var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);
@@ -201,7 +204,7 @@ public sealed class ServerHost : IAsyncDisposable
             return new Parts(
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
                 new BuildQueue(directory, engines, cache, options, log), new QueryGate(queries, options.Query.QueueLength),
-                new StreamSlots(l.StreamsPerKey, l.Streams), new Drain(), new HealthServiceImpl());
+                new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key);
         }
 
         public async ValueTask DisposeAsync()
@@ -211,6 +214,7 @@ public sealed class ServerHost : IAsyncDisposable
             Gate.Dispose();
             Drain.Dispose();
             Engines.Dispose();
+            Key?.Dispose();
         }
     }
 }

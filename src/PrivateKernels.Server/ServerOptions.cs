@@ -1,3 +1,5 @@
+using PrivateKernels.Storage;
+
 namespace PrivateKernels.Server;
 
 /// <summary>
@@ -9,6 +11,8 @@ public sealed record ServerOptions
     public DataOptions Data { get; init; } = new();
 
     public GrpcOptions Grpc { get; init; } = new();
+
+    public EncryptionOptions Encryption { get; init; } = new();
 
     public EngineOptions Engine { get; init; } = new();
 
@@ -33,6 +37,8 @@ public sealed record ServerOptions
     {
         Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
         Configuration.Endpoint(Grpc.Listen);
+        Require(Encryption.KeyFile.Length == 0 || Encryption.Key.Length == 0, "Encryption:KeyFile", Encryption.KeyFile,
+            "must be unset where Encryption:Key is set");
         Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
         Require(Engine.BatchTimeout >= TimeSpan.FromSeconds(1), "Engine:BatchTimeout", Engine.BatchTimeout, "must be at least 1 second");
         Require(Build.Concurrency >= 1, "Build:Concurrency", Build.Concurrency, "must be at least 1");
@@ -48,6 +54,19 @@ public sealed record ServerOptions
         Require(Shutdown.Drain >= TimeSpan.Zero, "Shutdown:Drain", Shutdown.Drain, "must not be negative");
         Limits.Validate();
     }
+
+    /// <summary>What of it concerns the data directory.</summary>
+    public StorageOptions ToStorage(EncryptionKey? key) => new()
+    {
+        EncryptionKey = key,
+        UploadRetention = Retention.Uploads,
+        OperationRetention = Retention.Operations,
+        RequestIdRetention = Retention.RequestIds,
+        MaxDatasets = Limits.Datasets,
+        MaxReleasesPerDataset = Limits.Releases,
+        MaxOpenUploadsPerDataset = Limits.Uploads,
+        MaxRecords = Limits.Records,
+    };
 
     internal static void Require(bool holds, string key, object value, string rule)
     {
@@ -69,6 +88,39 @@ public sealed record GrpcOptions
     /// <summary>Whether the server describes its protos to whoever asks.</summary>
     public bool Reflection { get; init; }
 }
+
+/// <summary>The key that rows at rest are encrypted with; neither set: they are stored in the clear.</summary>
+public sealed record EncryptionOptions
+{
+    /// <summary>File of 32 bytes, or of their base64.</summary>
+    public string KeyFile { get; init; } = "";
+
+    /// <summary>Base64 of 32 bytes; from the environment only (PK_Encryption__Key).</summary>
+    [EnvironmentOnly]
+    public string Key { get; init; } = "";
+
+    /// <summary>The key, or null if none is configured; <see cref="ConfigurationException"/> if it cannot be read.</summary>
+    public EncryptionKey? Open()
+    {
+        try
+        {
+            return KeyFile.Length > 0 ? EncryptionKey.FromFile(KeyFile, "Encryption:KeyFile")
+                : Key.Length > 0 ? EncryptionKey.Parse(Key, "Encryption:Key")
+                : null;
+        }
+        catch (InvalidFieldException wrong)
+        {
+            throw new ConfigurationException($"{wrong.Field} {wrong.Rule}.");
+        }
+    }
+
+    /// <summary>Without the key: options are printed.</summary>
+    public override string ToString() => $"{nameof(EncryptionOptions)} {{ KeyFile = {KeyFile} }}";
+}
+
+/// <summary>A secret: files and command lines are seen by others, so it is taken from the environment alone.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class EnvironmentOnlyAttribute : Attribute;
 
 /// <summary>Which engine to take.</summary>
 public enum EnginePreference

@@ -43,7 +43,8 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>
     /// Takes the lock, opens and verifies the ledger against itself, its witness and its releases, and finishes what a
-    /// crash left undone. Throws <see cref="StorageException"/> with DIRECTORY_LOCKED, LEDGER_BEHIND or LEDGER_CORRUPT.
+    /// crash left undone. Throws <see cref="StorageException"/> with DIRECTORY_LOCKED, LEDGER_BEHIND, LEDGER_CORRUPT or
+    /// ENCRYPTION_KEY_WRONG.
     /// </summary>
     public static DataDirectory Open(string path, StorageOptions options)
     {
@@ -64,6 +65,7 @@ public sealed class DataDirectory : IDisposable
             database = dialect.Connect(writes: true);
             if (isNew) Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
+            KeyTable.Check(database, options.EncryptionKey);
             var directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
             directory._interrupted = new Recovery(directory).Run();
             return directory;
@@ -85,6 +87,21 @@ public sealed class DataDirectory : IDisposable
     /// right to build for each.
     /// </summary>
     public IReadOnlyList<Build> TakeInterruptedBuilds() => Interlocked.Exchange(ref _interrupted, []);
+
+    /// <summary>Names of the datasets that have rows in the clear, because there was no key when they came.</summary>
+    public IReadOnlyList<string> DatasetsInClear() => Read(DatasetTable.InClear);
+
+    /// <summary>
+    /// Wraps the data key of every dataset with <paramref name="next"/>, in one transaction, and returns how many there were;
+    /// from then on only <paramref name="next"/> opens the directory. Rows are not touched.
+    /// </summary>
+    public async Task<int> RotateKeyAsync(EncryptionKey next)
+    {
+        int count = await Writer.SubmitAsync(
+            "rotate", t => Options.EncryptionKey is { } key ? KeyTable.Rotate(t, key, next) : 0).ConfigureAwait(false);
+        ForgetDeletedPages();
+        return count;
+    }
 
     /// <summary>Whether the writer has turned within <paramref name="time"/>: a live process.</summary>
     public bool IsTurning(TimeSpan time) => Writer.IsTurning(time);
@@ -191,7 +208,21 @@ public sealed class DataDirectory : IDisposable
     });
 
     internal IEnumerable<Records> ReadRows(DatasetRow dataset, IReadOnlyList<SegmentRow> segments, Action<long> addRows) =>
-        SegmentReader.Read(DatasetPath(dataset.Uid), segments, RowShape.Of(dataset.Definition), addRows);
+        SegmentReader.Read(
+            DatasetPath(dataset.Uid), segments, RowShape.Of(dataset.Definition), () => OpenKey(dataset.Uid), addRows);
+
+    /// <summary>The data key of a dataset; null if its rows are in the clear.</summary>
+    internal DataKey? OpenKey(string datasetUid) => Read(d => KeyTable.Find(d, datasetUid)) is { } wrapped
+        ? Options.EncryptionKey?.Unwrap(wrapped, datasetUid)
+            ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset cannot be opened.")
+        : null;
+
+    /// <summary>Empties the write-ahead log, where keys that were deleted or replaced may still be.</summary>
+    internal void ForgetDeletedPages() => Read(d =>
+    {
+        _dialect.Settle(d);
+        return true;
+    });
 
     /// <summary>Deletes the rows of a dataset and the files of releases. May be repeated.</summary>
     internal void DeleteFiles(string datasetUid, IEnumerable<ReleaseRow> releases)

@@ -27,7 +27,9 @@ public sealed class DatasetStore
             DataDirectory.CheckLimit(
                 "datasets", t.Database.Number("SELECT COUNT(*) FROM datasets WHERE state = 1"), _directory.Options.MaxDatasets);
             Account? account = dataset.Definition.Kind == DatasetKind.Private ? OpenOrJoin(t, dataset) : NoAccount(dataset);
-            return t.KeepReply(call, reply(DatasetTable.Create(t, dataset, account), account?.Row));
+            DatasetRow row = DatasetTable.Create(t, dataset, account);
+            KeyTable.Ensure(t.Database, row.Uid, _directory.Options.EncryptionKey);
+            return t.KeepReply(call, reply(row, account?.Row));
         }, call.ValidateOnly);
     }
 
@@ -74,6 +76,7 @@ public sealed class DatasetStore
         Failpoint.Hit("delete.after_tombstone");
         _uploads.ForgetAll(uid);
         _directory.Durably("delete", () => _directory.DeleteFiles(uid, releases));
+        _directory.ForgetDeletedPages();
         return bytes;
     }
 

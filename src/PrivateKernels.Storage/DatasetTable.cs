@@ -44,8 +44,21 @@ static class DatasetTable
 
     internal static List<SegmentRow> Segments(DatabaseSession database, string uid, long mark = long.MaxValue) =>
         database.Query(
-            "SELECT segment_uid, file, row_count, bytes, sha256 FROM segments WHERE dataset_uid = $1 AND commit_no <= $2 ORDER BY commit_no",
-            static r => new SegmentRow(new Guid((byte[])r[0]), r.GetString(1), r.GetInt64(2), r.GetInt64(3), (byte[])r[4]), uid, mark);
+            """
+            SELECT segment_uid, file, row_count, bytes, encrypted, sha256 FROM segments WHERE dataset_uid = $1 AND commit_no <= $2
+              ORDER BY commit_no
+            """,
+            static r => new SegmentRow(
+                new Guid((byte[])r[0]), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4) != 0, (byte[])r[5]),
+            uid, mark);
+
+    /// <summary>Names of the datasets that have rows in the clear.</summary>
+    internal static List<string> InClear(DatabaseSession database) => database.Query(
+        """
+        SELECT DISTINCT d.id FROM datasets d JOIN segments s ON s.dataset_uid = d.uid
+          WHERE d.state = 1 AND s.encrypted = 0 ORDER BY d.id
+        """,
+        static r => r.GetString(0));
 
     internal static long LastCommit(DatabaseSession database, string uid) =>
         database.Number("SELECT MAX(commit_no) FROM segments WHERE dataset_uid = $1", uid);
@@ -76,6 +89,7 @@ static class DatasetTable
         DatasetRow row = dataset.Row;
         t.Database.Execute("DELETE FROM segments WHERE dataset_uid = $1", row.Uid);
         t.Database.Execute("DELETE FROM uploads WHERE dataset_uid = $1", row.Uid);
+        KeyTable.Delete(t.Database, row.Uid);
         t.Database.Execute("UPDATE datasets SET state = 2, version = version + 1 WHERE uid = $1", row.Uid);
         if (dataset.AccountId is { } account)
             t.Append(

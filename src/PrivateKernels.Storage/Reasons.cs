@@ -89,6 +89,9 @@ public static class Reasons
     /// <summary>The ledger does not agree with itself. Exit code 76.</summary>
     public const string LedgerCorrupt = "LEDGER_CORRUPT";
 
+    /// <summary>The configured key does not open the datasets, or none is configured. Exit code 78.</summary>
+    public const string EncryptionKeyWrong = "ENCRYPTION_KEY_WRONG";
+
     /// <summary>Another process has the data directory. Exit code 75.</summary>
     public const string DirectoryLocked = "DIRECTORY_LOCKED";
 
@@ -97,6 +100,7 @@ public static class Reasons
     {
         DirectoryLocked => 75,
         LedgerBehind or LedgerCorrupt => 76,
+        EncryptionKeyWrong => 78,
         _ => null,
     };
 }

@@ -14,12 +14,13 @@ static class SegmentReader
     /// FILE_CORRUPT where a file is not what was committed, at the latest after its last row.
     /// </summary>
     internal static IEnumerable<Records> Read(
-        string directory, IReadOnlyList<SegmentRow> segments, RowShape shape, Action<long> addRows)
+        string directory, IReadOnlyList<SegmentRow> segments, RowShape shape, Func<DataKey?> openKey, Action<long> addRows)
     {
+        using DataKey? key = openKey();
         var batch = new RowBatch(shape, (int)Math.Min(segments.Sum(static s => s.Rows), BatchBytes / shape.RowBytes));
         foreach (SegmentRow segment in segments)
         {
-            using var file = new SegmentCursor(directory, segment, shape);
+            using var file = new SegmentCursor(directory, segment, shape, key);
             while (file.NextBlock() is { } block)
             {
                 if (batch.Rows > 0 && batch.Free < block.Rows) yield return batch.Take();
@@ -75,10 +76,13 @@ sealed class SegmentCursor : IDisposable
     readonly RowShape _shape;
     readonly uint _uidCrc;
     readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly BlockCipher? _cipher;
     readonly byte[] _header = new byte[SegmentFormat.HeaderBytes];
+    byte[] _body = [];
     long _position;
+    long _block;
 
-    internal SegmentCursor(string directory, SegmentRow segment, RowShape shape)
+    internal SegmentCursor(string directory, SegmentRow segment, RowShape shape, DataKey? key)
     {
         (_segment, _shape) = (segment, shape);
         _uidCrc = Crc32C.Compute(segment.Uid.ToByteArray());
@@ -91,7 +95,10 @@ sealed class SegmentCursor : IDisposable
             throw Altered(e);
         }
         Fill(_header);
-        if (_file.Length != segment.Bytes || SegmentFormat.ReadHeader(_header, shape) != segment.Uid) throw Altered();
+        bool isWhole = _file.Length == segment.Bytes && SegmentFormat.ReadHeader(_header, shape, out bool encrypted) == segment.Uid
+            && encrypted == segment.Encrypted && (!encrypted || key is not null);
+        if (!isWhole) throw Altered();
+        if (segment.Encrypted) _cipher = SegmentFormat.Cipher(key!, segment.Uid);
     }
 
     /// <summary>The next block, or null after the last one, when the whole file has been compared with its SHA-256.</summary>
@@ -102,12 +109,22 @@ sealed class SegmentCursor : IDisposable
         Span<byte> header = _header.AsSpan(0, SegmentFormat.BlockHeaderBytes);
         Fill(header);
         BlockHeader? block = SegmentFormat.ReadBlockHeader(header, _uidCrc);
-        return block is { } b && (long)b.Rows * _shape.RowBytes <= _segment.Bytes - _position ? b : throw Altered();
+        return block is { Rows: > 0 } b && SegmentFormat.BodyBytes(b, _shape, _segment.Encrypted) <= _segment.Bytes - _position
+            ? b
+            : throw Altered();
     }
 
     internal void ReadRows(BlockHeader block, RowBatch batch)
     {
         batch.Add(block.Rows, out Span<byte> values, out Span<byte> labels, out Span<byte> rowValues);
+        if (_cipher is not null)
+        {
+            ReadOnlySpan<byte> rows = Decrypt(block);
+            rows[..values.Length].CopyTo(values);
+            rows.Slice(values.Length, labels.Length).CopyTo(labels);
+            rows[(values.Length + labels.Length)..].CopyTo(rowValues);
+            return;
+        }
         Fill(values);
         Fill(labels);
         Fill(rowValues);
@@ -119,6 +136,17 @@ sealed class SegmentCursor : IDisposable
     {
         _file.Dispose();
         _hash.Dispose();
+        _cipher?.Dispose();
+    }
+
+    ReadOnlySpan<byte> Decrypt(BlockHeader block)
+    {
+        int length = (int)SegmentFormat.BodyBytes(block, _shape, encrypted: true);
+        if (_body.Length < length) _body = new byte[length];
+        Span<byte> body = _body.AsSpan(0, length);
+        Fill(body);
+        if (!_cipher!.TryOpen(_block++, _header.AsSpan(0, SegmentFormat.BlockHeaderBytes), body)) throw Altered();
+        return body[..(block.Rows * _shape.RowBytes)];
     }
 
     void Fill(Span<byte> bytes)

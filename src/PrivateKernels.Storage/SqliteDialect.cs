@@ -87,9 +87,10 @@ sealed class SqliteDialect(string path) : Dialect
         """,
         """
         CREATE TABLE segments (segment_uid BLOB PRIMARY KEY, dataset_uid TEXT NOT NULL, commit_no INTEGER NOT NULL,
-          file TEXT NOT NULL, row_count INTEGER NOT NULL, bytes INTEGER NOT NULL,
+          file TEXT NOT NULL, row_count INTEGER NOT NULL, bytes INTEGER NOT NULL, encrypted INTEGER NOT NULL,
           sha256 BLOB NOT NULL CHECK (length(sha256) = 32), UNIQUE (dataset_uid, commit_no)) STRICT
         """,
+        "CREATE TABLE dataset_keys (dataset_uid TEXT PRIMARY KEY, wrapped BLOB NOT NULL) STRICT",
         """
         CREATE TABLE releases (row_id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,
           dataset_uid TEXT NOT NULL, id TEXT NOT NULL, reservation_id BLOB NOT NULL UNIQUE REFERENCES reservations,

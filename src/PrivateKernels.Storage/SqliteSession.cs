@@ -14,6 +14,8 @@ sealed class SqliteSession : DatabaseSession
         Set("foreign_keys", "ON", "1");
         Set("trusted_schema", "OFF", "0");
         Set("cell_size_check", "ON", "1");
+        // A deleted key shall not stay behind in a free page.
+        Set("secure_delete", "ON", "1");
         if (!writes) Set("query_only", "ON", "1");
     }
 

@@ -12,6 +12,9 @@ public sealed record StorageOptions
     /// <summary>File of the witness; null = "witness" in the data directory. Another volume catches restored directories.</summary>
     public string? WitnessPath { get; init; }
 
+    /// <summary>Wraps the data keys of datasets; null = rows are stored in the clear. The caller disposes of it.</summary>
+    public EncryptionKey? EncryptionKey { get; init; }
+
     /// <summary>Default: writes the message to standard error and leaves without running anything else.</summary>
     public FatalExit FatalExit { get; init; } = ProcessExit.Now;
 

@@ -9,23 +9,23 @@ sealed class UploadFile : IDisposable
     readonly string _uploadId;
     readonly RowShape _shape;
     readonly long _segmentBytes;
+    readonly DataKey? _key;
     readonly List<SegmentRow> _sealed = [];
     readonly List<uint> _sentCrcs = [];
     SegmentWriter? _current;
 
     /// <summary>Reads back what an earlier process or stream left, and cuts what a crash tore.</summary>
-    internal UploadFile(string directory, string uploadId, RowShape shape, long segmentBytes)
+    /// <param name="key">Encrypts the rows, and is disposed of with the file; null = they are in the clear.</param>
+    internal UploadFile(string directory, string uploadId, RowShape shape, long segmentBytes, DataKey? key)
     {
-        (_directory, _uploadId, _shape, _segmentBytes) = (directory, uploadId, shape, segmentBytes);
+        (_directory, _uploadId, _shape, _segmentBytes, _key) = (directory, uploadId, shape, segmentBytes, key);
         for (int index = 0; File.Exists(PathOf(index)); index++)
         {
-            if (_current is not null) SealCurrent();
-            _current = SegmentWriter.Resume(PathOf(index), shape, NextSequence, block => _sentCrcs.Add(block.SentCrc));
-            if (_current is { Rows: > 0 }) continue;
+            SegmentRow? segment =
+                SegmentWriter.Resume(PathOf(index), shape, key, NextSequence, block => _sentCrcs.Add(block.SentCrc));
+            if (segment is not null) _sealed.Add(segment);
             // Nothing whole is in this file, so nothing behind it can be in order.
-            _current?.Dispose();
-            _current = null;
-            DeleteFrom(index);
+            else DeleteFrom(index);
         }
         DurableSequence = NextSequence - 1;
     }
@@ -54,7 +54,7 @@ sealed class UploadFile : IDisposable
             _current.Sync();
             SealCurrent();
         }
-        _current ??= SegmentWriter.Create(PathOf(_sealed.Count), _shape);
+        _current ??= SegmentWriter.Create(PathOf(_sealed.Count), _shape, _key);
         int rows = batch.Values.Length / _shape.Dimension;
         _current.Append(rows, batch);
         _sentCrcs.Add(batch.Crc32C);
@@ -83,6 +83,7 @@ sealed class UploadFile : IDisposable
     {
         _current?.Dispose();
         _current = null;
+        _key?.Dispose();
     }
 
     void SealCurrent()

@@ -64,8 +64,12 @@ sealed class Uploads(DataDirectory directory)
             long commit = DatasetTable.LastCommit(t.Database, dataset.Uid);
             foreach (SegmentRow segment in segments)
                 t.Database.Execute(
-                    "INSERT INTO segments (segment_uid, dataset_uid, commit_no, file, row_count, bytes, sha256) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                    segment.Uid.ToByteArray(), dataset.Uid, ++commit, segment.File, segment.Rows, segment.Bytes, segment.Sha256);
+                    """
+                    INSERT INTO segments (segment_uid, dataset_uid, commit_no, file, row_count, bytes, encrypted, sha256)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                    """,
+                    segment.Uid.ToByteArray(), dataset.Uid, ++commit, segment.File, segment.Rows, segment.Bytes,
+                    segment.Encrypted ? 1 : 0, segment.Sha256);
             t.Database.Execute(
                 "UPDATE uploads SET finished = 1, row_count = $1, batch_count = $2 WHERE dataset_uid = $3 AND upload_id = $4",
                 rows, batches, dataset.Uid, uploadId);
@@ -121,6 +125,7 @@ sealed class Uploads(DataDirectory directory)
         DatasetRow dataset = DatasetTable.GetActive(t.Database, id).Row;
         if (dataset.Definition.Kind == DatasetKind.Imported)
             throw new InvalidFieldException("dataset", dataset.Name, "an imported dataset takes releases, not rows");
+        KeyTable.Ensure(t.Database, dataset.Uid, directory.Options.EncryptionKey);
         if (UploadRow.Find(t.Database, dataset.Uid, uploadId) is { } present) return (dataset, present);
         DataDirectory.CheckLimit(
             "uploads", t.Database.Number("SELECT COUNT(*) FROM uploads WHERE dataset_uid = $1 AND finished = 0", dataset.Uid),
@@ -150,7 +155,7 @@ sealed class Uploads(DataDirectory directory)
                 Disk.CreateDirectory(path);
                 Disk.SyncDirectory(directory.DatasetsPath);
             }
-            return new(path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes);
+            return new(path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes, directory.OpenKey(dataset.Uid));
         })).Value;
 
     DateTimeOffset ExpireTime(UploadRow row)

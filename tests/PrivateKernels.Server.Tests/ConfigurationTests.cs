@@ -3,6 +3,7 @@ using PrivateKernels.Server;
 
 namespace PrivateKernels.Tests;
 
+[Collection("environment")]
 public sealed class ConfigurationTests
 {
     [Fact]
@@ -88,11 +89,44 @@ public sealed class ConfigurationTests
         foreach (PropertyInfo section in typeof(ServerOptions).GetProperties())
             foreach (PropertyInfo key in section.PropertyType.GetProperties())
             {
+                if (key.IsDefined(typeof(EnvironmentOnlyAttribute))) continue;
                 object standard = key.GetValue(section.GetValue(new ServerOptions()))!;
                 string text = standard is TimeSpan time ? $"{time.TotalMilliseconds}ms" : FormattableString.Invariant($"{standard}");
                 ServerOptions read = Read($"--{section.Name}:{key.Name}", text);
                 Assert.Equal(standard, key.GetValue(section.GetValue(read)));
             }
+    }
+
+    [Fact]
+    public void The_encryption_key_itself_comes_from_the_environment_only()
+    {
+        string key = Convert.ToBase64String(new byte[32]);
+        var refused = Assert.Throws<ConfigurationException>(() => Read("--Encryption:Key", key));
+        Assert.DoesNotContain(key, refused.Message, StringComparison.Ordinal);
+        Environment.SetEnvironmentVariable("PK_Encryption__Key", key);
+        try
+        {
+            ServerOptions options = Read();
+            Assert.Equal(key, options.Encryption.Key);
+            Assert.DoesNotContain(key, options.ToString(), StringComparison.Ordinal);
+            Assert.Contains("Encryption:Key", Assert.Throws<ConfigurationException>(
+                () => Read("--Encryption:KeyFile", "x")).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PK_Encryption__Key", null);
+        }
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "short");
+            var wrong = Assert.Throws<ConfigurationException>(() => Read("--Encryption:KeyFile", file).Encryption.Open());
+            Assert.Contains("Encryption:KeyFile", wrong.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Fact]

@@ -85,7 +85,7 @@ public sealed class UploadTests
         for (int length = whole.Length; length >= 0; length--)
         {
             File.WriteAllBytes(file, whole[..length]);
-            using var upload = new UploadFile(folder, Id, shape, 1 << 20);
+            using var upload = new UploadFile(folder, Id, shape, 1 << 20, null);
             int blocks = Math.Max(0, (length - 40) / block);
             Assert.Equal((ulong)blocks, upload.DurableSequence);
             Assert.Equal(2 * blocks, upload.Rows);
@@ -95,7 +95,7 @@ public sealed class UploadTests
             byte[] flipped = [.. whole];
             flipped[bit / 8] ^= (byte)(1 << (bit % 8));
             File.WriteAllBytes(file, flipped);
-            using var upload = new UploadFile(folder, Id, shape, 1 << 20);
+            using var upload = new UploadFile(folder, Id, shape, 1 << 20, null);
             int blocks = bit / 8 < 40 ? 0 : ((bit / 8) - 40) / block;
             Assert.Equal((ulong)blocks, upload.DurableSequence);
         }

@@ -112,6 +112,11 @@ public sealed class GpuEngine : IEngine
     public void AddPowers(PowerMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension * map.Weights.Length);
+        if (points.IsWeighted)
+        {
+            _fallback.AddPowers(map, points, cells);
+            return;
+        }
         AddCells(
             points, cells, [],
             (device, sums) => new PowerTask(device, map, points.Count, sums),
@@ -121,7 +126,7 @@ public sealed class GpuEngine : IEngine
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Rows.Dimension && cells.Length == map.CellCount);
-        if (!SphericalCells.Supports(map))
+        if (points.IsWeighted || !SphericalCells.Supports(map))
         {
             _fallback.AddSpherical(map, points, cells);
             return;
@@ -136,7 +141,7 @@ public sealed class GpuEngine : IEngine
     {
         Expect(points.Dimension == map.Rows.Dimension && points.Count <= SlicedMap.MostRecords);
         Expect(packed.Length == (long)map.Rows.Frequencies * SlicedMap.CellsPerRow && groups.Length == map.Rows.Groups);
-        if (!SlicedTask.Supports(map))
+        if (points.IsWeighted || !SlicedTask.Supports(map))
         {
             _fallback.AddSliced(map, points, packed, groups);
             return;
@@ -151,7 +156,7 @@ public sealed class GpuEngine : IEngine
     public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Count);
-        if (!LandmarkCells.Supports(map))
+        if (points.IsWeighted || !LandmarkCells.Supports(map))
         {
             _fallback.AddLandmarks(map, points, cells);
             return;

@@ -213,11 +213,54 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     }
 
     [Fact]
+    public void Weights_of_points_count_as_on_the_processor_in_every_sketch()
+    {
+        var samples = new Samples(13);
+        using var engine = new GpuEngine([Devices.UnderTest], _simd, new GpuOptions { IsForced = true });
+        const int Count = 300, Dimension = 33;
+        float[] weights = [.. Enumerable.Range(0, Count).Select(_ => (float)(2 * samples.Uniform() - 1))];
+        (weights[0], weights[1], weights[2], weights[3]) = (0f, 1f, -1f, 1e-30f);
+        foreach (Points plain in new[] { samples.NormalPoints(Count, Dimension), samples.EdgePoints(Count, Dimension) })
+        {
+            var x = new Points(plain.Values, Dimension, weights);
+            foreach ((string name, int cells, Action<IEngine, Points, long[]> add) in EverySketch(samples, Dimension))
+            {
+                long[] ours = new long[cells], same = new long[cells];
+                add(engine, x, ours);
+                add(_simd, x, same);
+                Assert.True(same.AsSpan().SequenceEqual(ours), name);
+            }
+        }
+    }
+
+    [Fact]
     public void Lengths_that_do_not_fit_are_refused_before_any_work()
     {
         FourierMap map = new Samples(12).DenseMap(3, 4);
         Assert.Throws<ArgumentException>(() => _engine.AddFourier(map, new Points(new float[8], 4), new long[8]));
         Assert.Throws<ArgumentException>(() => _engine.AddFourier(map, new Points(new float[9], 3), new long[7]));
+    }
+
+    static IEnumerable<(string Name, int Cells, Action<IEngine, Points, long[]> Add)> EverySketch(Samples samples, int d)
+    {
+        foreach (FourierMap map in new[] { samples.DenseMap(d, 70), samples.StructuredMap(d, 64, 2), samples.StructuredMap(d, 4096, 1) })
+            yield return ($"Fourier, P = {map.Padded}", 2 * map.Frequencies, (e, x, to) => e.AddFourier(map, x, to));
+        var signs = new SignMap(d, -1f, 1f, 32, 999_999);
+        yield return ("signs", 64 * d, (e, x, to) => e.AddSigns(signs, x, to.AsSpan(0, 32 * d), to.AsSpan(32 * d)));
+        var moments = new MomentMap(d, samples.Normals(d), 300_000, 90_000f, 5000f, 1L << 40);
+        yield return ("moments", d + 2, (e, x, to) => e.AddMoments(moments, x, to));
+        var powers = new PowerMap(d, -1.5f, 2f, 0.25f, 1 / 1.75f, [1 << 20, 1000, 77]);
+        yield return ("powers", 3 * d, (e, x, to) => e.AddPowers(powers, x, to));
+        var sliced = new SlicedMap(Positions(samples, d, 64, 128, 2), 4099, 20, 60_000);
+        yield return ("sliced", 128 * 512 + 2, (e, x, to) => e.AddSliced(sliced, x, to.AsSpan(0, 65_536), to.AsSpan(65_536)));
+        foreach (AngularFeatures features in Enum.GetValues<AngularFeatures>())
+        {
+            FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? samples.DenseMap(d, 70) : null;
+            var map = new SphericalMap(features, samples.DenseMap(d, 70), gates, 3000, 500f, 1000f, 70_000_000);
+            yield return ($"spherical {features}", map.CellCount, (e, x, to) => e.AddSpherical(map, x, to));
+        }
+        var landmarks = new LandmarkMap(new Gaussian(8), d, samples.Normals(20 * d), samples.Normals(210));
+        yield return ("landmarks", 20, (e, x, to) => e.AddLandmarks(landmarks, x, to));
     }
 
     static FourierMap Map(Samples samples, int dimension, int padded, int rows, int groups) => padded == 0

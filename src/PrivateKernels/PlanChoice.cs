@@ -131,6 +131,7 @@ sealed record PlanChoice(
         SketchMethod.FrequencyGrid => CreateGrid(FrequencyGridSketch.MostPairs) ?? throw new InvalidFieldException(
             "method", SketchMethod.FrequencyGrid,
             "needs lower and upper, at most three dimensions and a bandwidth that is not too small for the box"),
+        SketchMethod.HermiteGrid => HermiteGridSketch.Create(Function, Facts.Domain, features),
         SketchMethod.Tree when Function is L2 => ProjectedTreeSketch.Create(
             Function, Facts.Domain, features, Request.Seed ?? 0, LikelyRecords, Epsilon),
         SketchMethod.Tree => TreeSketch.Create(Function, Facts.Domain, features, LikelyRecords, Epsilon),
@@ -164,6 +165,7 @@ sealed record PlanChoice(
             SphericalSketch => $"Features of the angle, {sketch.Features} directions.",
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
             FrequencyGridSketch => $"Fixed frequencies on a grid, {sketch.Features} pairs.",
+            HermiteGridSketch => $"Hermite expansions in cubes, {sketch.Features} terms per coordinate.",
             ProjectedTreeSketch => $"Trees of counts along {sketch.Features} directions.",
             TreeSketch => $"Trees of counts over {sketch.Features} cells per coordinate.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",

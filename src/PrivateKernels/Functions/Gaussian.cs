@@ -8,7 +8,7 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
     public static PairFunctionEntry Description { get; } =
         Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h)) with
         {
-            Methods = [SketchMethod.Fourier, SketchMethod.Landmark, SketchMethod.FrequencyGrid],
+            Methods = [SketchMethod.Fourier, SketchMethod.Landmark, SketchMethod.FrequencyGrid, SketchMethod.HermiteGrid],
         };
 
     public override PairFunctionEntry Entry => Description;

@@ -12,6 +12,9 @@ public enum SketchMethod
     /// <summary>Frequencies on a grid; gaussian kernel on a box of up to three dimensions.</summary>
     FrequencyGrid = 3,
 
+    /// <summary>Hermite expansions about the centers of cubes; gaussian kernel on a box of up to three dimensions.</summary>
+    HermiteGrid = 4,
+
     /// <summary>Landmarks from a public data set; positive-definite kernels.</summary>
     Landmark = 5,
 

@@ -34,6 +34,6 @@ public static class Canonical
         for (int i = 0; i < values.Length; i++)
             values[i] = Math.Clamp(values[i] - center[i % center.Length], -Largest, Largest);
         Flush(values);
-        return new(values, points.Dimension);
+        return new(values, points.Dimension, points.Weights);
     }
 }

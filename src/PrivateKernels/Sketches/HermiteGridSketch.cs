@@ -106,7 +106,8 @@ public sealed class HermiteGridSketch : ISketch
     public void Add(IEngine engine, Points points, Span<long> cells)
     {
         int d = Domain.Dimension;
-        double[] phi = new double[Terms];
+        var phi = new double[Terms];
+        ReadOnlySpan<float> weights = points.Weights.Span;
         double[][] monomials = [new double[Features], new double[Features], new double[Features]];
         for (int row = 0; row < points.Count; row++)
         {
@@ -120,8 +121,9 @@ public sealed class HermiteGridSketch : ISketch
             }
             Multiply(monomials, phi);
             Span<long> target = cells.Slice(cube * phi.Length, phi.Length);
+            double scale = points.IsWeighted ? Scale * (double)weights[row] : Scale;
             // To the nearest integer: the clamp alone keeps the norm, and nothing is biased.
-            for (int k = 0; k < phi.Length; k++) target[k] += Math.Clamp((long)Math.Round(Scale * phi[k]), -_bounds[k], _bounds[k]);
+            for (int k = 0; k < phi.Length; k++) target[k] += Math.Clamp((long)Math.Round(scale * phi[k]), -_bounds[k], _bounds[k]);
         }
     }
 
@@ -180,6 +182,7 @@ public sealed class HermiteGridSketch : ISketch
         int d = Domain.Dimension;
         var psi = new double[Terms];
         var hermite = new double[3][];
+        double error = ErrorPerRecord;
         var near = new (int First, int Last, double[][] Functions)[3];
         Array.Fill(near, (0, 0, []));
         for (int q = 0; q < queries.Count; q++)
@@ -205,10 +208,7 @@ public sealed class HermiteGridSketch : ISketch
                     }
             answers.SquaredPsi[q] = squared / ((double)Scale * Scale);
             for (int column = 0; column < answers.Columns; column++)
-            {
-                ReadOnlySpan<double> block = prepared.Slice(column * CellCount, CellCount);
-                answers.Bound[q * answers.Columns + column] = Math.Max(0, Records(block)) * ErrorPerRecord;
-            }
+                answers.Bound[q * answers.Columns + column] = answers.Records[column] * error;
         }
     }
 
@@ -225,13 +225,6 @@ public sealed class HermiteGridSketch : ISketch
             HermiteFunctions((y - Center(cube)) / Function.Bandwidth, functions[cube - first]);
         }
         return (first, last, functions);
-    }
-
-    double Records(ReadOnlySpan<double> block)
-    {
-        double sum = 0;
-        for (int cell = 0; cell < block.Length; cell += Terms) sum += block[cell];
-        return sum;
     }
 
     /// <summary>
@@ -262,8 +255,6 @@ public sealed class HermiteGridSketch : ISketch
         for (int cell = 0; cell < block.Length; cell += Terms) sum += block[cell];
         return new(sum / Scale, Math.Sqrt(block.Length / Terms) / Scale);
     }
-
-    public double? SquaredLength(ReadOnlySpan<long> block, double noiseVariance) => null;
 
     /// <summary>Noise: at the worst place within a cube, all cubes near. Approximation: its bound.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance)

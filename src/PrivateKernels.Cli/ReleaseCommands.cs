@@ -96,6 +96,7 @@ static class ReleaseCommands
             sketch.Function.Exponent,
             Method = Show.Name(sketch.Method),
             sketch.Features,
+            sketch.ProjectedDimension,
             sketch.PerClass,
             Classes = r.Classes.ToArray(),
             Mechanism = Show.Name(r.Spec.Privacy.Mechanism),

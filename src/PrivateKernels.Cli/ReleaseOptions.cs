@@ -6,6 +6,9 @@ namespace PrivateKernels.Cli;
 /// <summary>The options that say what a release is: the same for create and estimate.</summary>
 static class ReleaseOptions
 {
+    static readonly Dictionary<string, SketchMethod> Methods =
+        Enum.GetValues<SketchMethod>().ToDictionary(static method => Show.Name(method));
+
     static readonly Option<string> Function = new("--function")
     {
         Description = "Kernel or distance; see 'pk functions'.",
@@ -48,6 +51,18 @@ static class ReleaseOptions
         HelpName = "M",
     };
 
+    static readonly Option<string?> Method = new Option<string?>("--method")
+    {
+        Description = "Structure (default: the planner chooses). paper, paper_plus: that of the ICLR 2024 paper, to compare with.",
+        HelpName = "METHOD",
+    }.AcceptOnlyFromAmong([.. Methods.Keys]);
+
+    static readonly Option<int> ProjectedDimension = new("--projected-dimension")
+    {
+        Description = "Dimension that the paper's structures project to (default: at most 200).",
+        HelpName = "K",
+    };
+
     static readonly Option<string?> Landmarks = new("--landmarks")
     {
         Description = "Public dataset to take landmarks from: best where it resembles the data; needs a kernel.",
@@ -60,7 +75,7 @@ static class ReleaseOptions
     }.AcceptOnlyFromAmong("gaussian", "laplace");
 
     public static IEnumerable<Option> All =>
-        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Landmarks, Noise];
+        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Method, ProjectedDimension, Landmarks, Noise];
 
     public static async Task<ReleaseRequest> ReadAsync(
         Session session, DatasetHandle dataset, CancellationToken cancellation)
@@ -80,6 +95,8 @@ static class ReleaseOptions
             Bandwidth = session.Get(Bandwidth),
             Exponent = session.Get(Exponent),
             Features = session.Get(Features),
+            Method = session.Get(Method) is { } method ? Methods[method] : null,
+            ProjectedDimension = session.Get(ProjectedDimension),
             PerClass = session.Get(PerClass),
             PublicDataset = session.Get(Landmarks) is { } name ? $"datasets/{name}" : "",
             Mechanism = mechanism,

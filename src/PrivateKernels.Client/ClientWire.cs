@@ -37,6 +37,7 @@ static class ClientWire
         {
             Function = new() { Name = request.Function, Bandwidth = request.Bandwidth, Exponent = request.Exponent },
             Features = (uint)request.Features,
+            ProjectedDimension = (uint)request.ProjectedDimension,
             PerClass = request.PerClass,
             Method = (V1.SketchMethod)(request.Method ?? 0),
             PublicDataset = request.PublicDataset,

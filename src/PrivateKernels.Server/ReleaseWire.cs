@@ -18,7 +18,6 @@ static class ReleaseWire
         V1.SketchSpec sketch = spec.Sketch ?? throw Refusal.Field($"{field}.sketch", "must be set");
         V1.PairFunction function = sketch.Function ?? throw Refusal.Field($"{field}.sketch.function", "must be set");
         V1.PrivacySpec privacy = spec.Privacy ?? throw Refusal.Field($"{field}.privacy", "must be set");
-        if (sketch.ProjectedDimension != 0) throw Refusal.Field($"{field}.sketch.projected_dimension", Later);
         if (sketch.Weighting is not (V1.Weighting.Unspecified or V1.Weighting.One))
             throw Refusal.Field($"{field}.sketch.weighting", Later);
         if (sketch.ClassLeastSquares) throw Refusal.Field($"{field}.sketch.class_least_squares", Later);
@@ -30,6 +29,7 @@ static class ReleaseWire
             Method = sketch.Method == V1.SketchMethod.Unspecified
                 ? null : Known<SketchMethod>((int)sketch.Method, $"{field}.sketch.method"),
             Features = sketch.Features <= int.MaxValue ? (int)sketch.Features : int.MaxValue,
+            ProjectedDimension = sketch.ProjectedDimension <= int.MaxValue ? (int)sketch.ProjectedDimension : int.MaxValue,
             Seed = sketch.HasSeed ? sketch.Seed : null,
             PerClass = sketch.PerClass,
             PublicDataset = sketch.PublicDataset,
@@ -51,6 +51,7 @@ static class ReleaseWire
         {
             Function = new() { Name = request.Function, Bandwidth = function.Bandwidth, Exponent = function.Exponent },
             Features = (uint)request.Features,
+            ProjectedDimension = (uint)request.ProjectedDimension,
             Weighting = V1.Weighting.One,
             PerClass = request.PerClass,
             Method = (V1.SketchMethod)plan.Measurement.Sketch.Method,

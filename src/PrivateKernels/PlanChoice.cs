@@ -53,6 +53,7 @@ sealed record PlanChoice(
     /// </summary>
     int DefaultFeatures()
     {
+        if (Method is SketchMethod.Paper or SketchMethod.PaperPlus) return 0;
         if (Method == SketchMethod.Landmark)
             return (int)Math.Min(
                 LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
@@ -102,6 +103,12 @@ sealed record PlanChoice(
         {
             Method = measurement.Sketch.Method,
             Features = measurement.Sketch.Features,
+            ProjectedDimension = measurement.Sketch switch
+            {
+                PaperFeatureSketch sketch => sketch.Projected,
+                IntervalTreeSketch sketch => sketch.Directions,
+                _ => 0,
+            },
             Mechanism = Strength.Mechanism,
         };
         AccuracyEstimate accuracy = Accuracy(measurement);
@@ -137,6 +144,10 @@ sealed record PlanChoice(
         SketchMethod.Tree => TreeSketch.Create(Function, Facts.Domain, features, LikelyRecords, Epsilon),
         SketchMethod.CoordinateGrid => CoordinateGridSketch.Create(
             Function, Facts.Domain, features, Facts.MaxRecords, NoiseRatio),
+        SketchMethod.Paper or SketchMethod.PaperPlus when PaperKernel.Of(Function) is not null => PaperFeatureSketch.Create(
+            Function, Facts.Domain, Method, features, Request.ProjectedDimension, Request.Seed ?? 0, LikelyRecords, Epsilon),
+        SketchMethod.Paper => IntervalTreeSketch.Create(
+            Function, Facts.Domain, features, Request.ProjectedDimension, Request.Seed ?? 0, LikelyRecords, Epsilon),
         _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
     };
 
@@ -167,6 +178,8 @@ sealed record PlanChoice(
             FrequencyGridSketch => $"Fixed frequencies on a grid, {sketch.Features} pairs.",
             HermiteGridSketch => $"Hermite expansions in cubes, {sketch.Features} terms per coordinate.",
             ProjectedTreeSketch => $"Trees of counts along {sketch.Features} directions.",
+            PaperFeatureSketch => $"The paper's random features, {sketch.Features} pairs, for comparison.",
+            IntervalTreeSketch => $"The paper's interval trees of {sketch.Features} leaves, for comparison.",
             TreeSketch => $"Trees of counts over {sketch.Features} cells per coordinate.",
             CoordinateGridSketch => $"Rows on {sketch.Features} grid cells per coordinate.",
             SignSketch => $"Sign features on {sketch.Features} grid cells per coordinate.",

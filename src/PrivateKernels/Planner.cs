@@ -22,6 +22,7 @@ public static class Planner
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
         if (request.Method == SketchMethod.Tree && strength.Mechanism != MechanismKind.DiscreteLaplace)
             throw new InvalidFieldException("method", SketchMethod.Tree, "takes discrete Laplace noise: other noise has better sketches");
+        CheckPaper(request, function, facts, strength);
         CheckLandmarks(request, function, facts.Domain);
         if (!function.Entry.Mechanisms.Contains(strength.Mechanism))
             throw new InvalidFieldException("privacy.mechanism", strength.Mechanism,
@@ -60,6 +61,19 @@ public static class Planner
             }
         }
         return alternatives;
+    }
+
+    static void CheckPaper(ReleaseRequest request, PairFunction function, DatasetFacts facts, PrivacyStrength strength)
+    {
+        bool isPaper = request.Method is SketchMethod.Paper or SketchMethod.PaperPlus;
+        if (request.ProjectedDimension != 0 && !(isPaper && (function is L2 || PaperKernel.Of(function) is not null)))
+            throw new InvalidFieldException(
+                "projected_dimension", request.ProjectedDimension, "must be 0: only l2 and kernels by the paper's methods are projected");
+        if (!isPaper) return;
+        if (strength.Mechanism != MechanismKind.DiscreteLaplace)
+            throw new InvalidFieldException("method", request.Method, "takes discrete Laplace noise: the paper's structures are for pure epsilon");
+        if (facts.Adjacency != Adjacency.AddOrRemoveOne)
+            throw new InvalidFieldException("method", request.Method, "serves add-or-remove-one data sets only, as in the paper");
     }
 
     static void CheckLandmarks(ReleaseRequest request, PairFunction function, Domain domain)

@@ -30,6 +30,11 @@ public sealed record ReleaseRequest
     /// <summary>Frequencies, landmarks, or grid cells per coordinate; 0 = the planner chooses.</summary>
     public int Features { get; init; }
 
+    /// <summary>
+    /// Dimension after a random projection, for the methods that have one; 0 = the planner chooses; that of the data = none, for kernels.
+    /// </summary>
+    public int ProjectedDimension { get; init; }
+
     /// <summary>Seed of the public randomness; null = drawn when the release is made.</summary>
     public ulong? Seed { get; init; }
 

@@ -99,6 +99,27 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_structure_is_chosen_by_its_name()
+    {
+        await CreateAndImportAsync("animals");
+        string[] options =
+            ["--function", "cauchy", "--bandwidth", "1", "--epsilon", "1", "--mechanism", "laplace", "--method", "paper_plus"];
+        string[] sizes = ["--features", "512", "--projected-dimension", "1"];
+        JsonElement estimate = await OkAsync(["release", "estimate", "animals", .. options]);
+        Assert.Equal("paper_plus", estimate.GetProperty("method").GetString());
+        JsonElement release = await OkAsync(["release", "create", "animals", "paper", .. options, .. sizes]);
+        await OkAsync("release", "download", "animals/paper", At("paper.pkr"));
+        Assert.Equal(
+            (await OkAsync("query", "animals/paper", At("queries.npy"))).GetRawText(),
+            (await OkAsync("query", "--offline", At("paper.pkr"), At("queries.npy"))).GetRawText());
+        Assert.Equal(("paper_plus", 512, 1), (
+            release.GetProperty("method").GetString(), release.GetProperty("features").GetInt32(),
+            release.GetProperty("projected_dimension").GetInt32()));
+        JsonElement refusal = await FailAsync(1, ["release", "estimate", "animals", .. options[..^4], "--method", "paper"]);
+        Assert.Equal("INVALID_FIELD", refusal.GetProperty("reason").GetString());
+    }
+
+    [Fact]
     public async Task Offline_answers_are_the_servers_bit_for_bit()
     {
         await CreateAndImportAsync("animals");

@@ -47,7 +47,8 @@ static class Recipe
         var strength = new PrivacyStrength((MechanismKind)reader.ReadInt32(), reader.ReadInt64());
         if (!Enum.IsDefined(adjacency) || !Enum.IsDefined(strength.Mechanism) || strength.Strength < 1)
             throw new InvalidDataException("the recipe names an unknown adjacency, mechanism or strength");
-        ISketch sketch = (SketchMethod)reader.ReadInt32() switch
+        var method = (SketchMethod)reader.ReadInt32();
+        ISketch sketch = method switch
         {
             SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
             SketchMethod.Landmark => LandmarkSketch.Read(reader, function, domain),
@@ -62,6 +63,9 @@ static class Recipe
             SketchMethod.Tree when function is L2 => ProjectedTreeSketch.Read(reader, function, domain),
             SketchMethod.Tree => TreeSketch.Read(reader, function, domain),
             SketchMethod.CoordinateGrid => CoordinateGridSketch.Read(reader, function, domain),
+            SketchMethod.Paper or SketchMethod.PaperPlus when PaperKernel.Of(function) is not null =>
+                PaperFeatureSketch.Read(reader, function, domain, method),
+            SketchMethod.Paper => IntervalTreeSketch.Read(reader, function, domain),
             _ => throw new InvalidDataException("the recipe names an unknown sketch"),
         };
         return new(sketch, classes, adjacency, recordsPerUnit, strength);

@@ -5,7 +5,9 @@ public sealed class Cauchy : PairFunction, IRadialSpectrum
 {
     public Cauchy(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("cauchy", "1/(1+|z|₂²/h²)", static (h, _) => new Cauchy(h));
+    public static PairFunctionEntry Description { get; } = Kernel(
+        "cauchy", "1/(1+|z|₂²/h²)", static (h, _) => new Cauchy(h),
+        SketchMethod.Paper, SketchMethod.PaperPlus);
 
     public override PairFunctionEntry Entry => Description;
 

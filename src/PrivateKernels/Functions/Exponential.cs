@@ -5,7 +5,9 @@ public sealed class Exponential : PairFunction, IRadialSpectrum
 {
     public Exponential(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("exponential", "exp(-|z|₂/h)", static (h, _) => new Exponential(h));
+    public static PairFunctionEntry Description { get; } = Kernel(
+        "exponential", "exp(-|z|₂/h)", static (h, _) => new Exponential(h),
+        SketchMethod.Paper);
 
     public override PairFunctionEntry Entry => Description;
 

@@ -6,10 +6,8 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
     public Gaussian(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
     public static PairFunctionEntry Description { get; } =
-        Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h)) with
-        {
-            Methods = [SketchMethod.Fourier, SketchMethod.Landmark, SketchMethod.FrequencyGrid, SketchMethod.HermiteGrid],
-        };
+        Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h),
+            SketchMethod.FrequencyGrid, SketchMethod.HermiteGrid, SketchMethod.Paper);
 
     public override PairFunctionEntry Entry => Description;
 

@@ -5,7 +5,9 @@ public sealed class InverseL1 : PairFunction, ICauchySpectrum
 {
     public InverseL1(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("inverse_l1", "1/(1+|z|₁/h)", static (h, _) => new InverseL1(h));
+    public static PairFunctionEntry Description { get; } = Kernel(
+        "inverse_l1", "1/(1+|z|₁/h)", static (h, _) => new InverseL1(h),
+        SketchMethod.Paper, SketchMethod.PaperPlus);
 
     public override PairFunctionEntry Entry => Description;
 

@@ -5,7 +5,9 @@ public sealed class InverseL2 : PairFunction, IRadialSpectrum
 {
     public InverseL2(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("inverse_l2", "1/(1+|z|₂/h)", static (h, _) => new InverseL2(h));
+    public static PairFunctionEntry Description { get; } = Kernel(
+        "inverse_l2", "1/(1+|z|₂/h)", static (h, _) => new InverseL2(h),
+        SketchMethod.Paper, SketchMethod.PaperPlus);
 
     public override PairFunctionEntry Entry => Description;
 

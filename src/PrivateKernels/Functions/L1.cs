@@ -5,7 +5,7 @@ public sealed class L1 : PairFunction
 {
     public static PairFunctionEntry Description { get; } = new(
         "l1", "|z|₁", IsKernel: false, UsesBandwidth: false, UsesExponent: false, NeedsBox: true, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.Sign, SketchMethod.Tree], static (_, _) => new L1());
+        BothMechanisms, [SketchMethod.Sign, SketchMethod.Tree, SketchMethod.Paper], static (_, _) => new L1());
 
     public override PairFunctionEntry Entry => Description;
 

@@ -8,7 +8,7 @@ public sealed class L2 : PairFunction
 {
     public static PairFunctionEntry Description { get; } = new(
         "l2", "|z|₂", IsKernel: false, UsesBandwidth: false, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: true,
-        BothMechanisms, [SketchMethod.Sliced, SketchMethod.Tree], static (_, _) => new L2());
+        BothMechanisms, [SketchMethod.Sliced, SketchMethod.Tree, SketchMethod.Paper], static (_, _) => new L2());
 
     public override PairFunctionEntry Entry => Description;
 

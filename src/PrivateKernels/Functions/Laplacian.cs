@@ -5,7 +5,9 @@ public sealed class Laplacian : PairFunction, ICauchySpectrum
 {
     public Laplacian(double bandwidth) => Bandwidth = CheckedBandwidth(bandwidth);
 
-    public static PairFunctionEntry Description { get; } = Kernel("laplacian", "exp(-|z|₁/h)", static (h, _) => new Laplacian(h));
+    public static PairFunctionEntry Description { get; } = Kernel(
+        "laplacian", "exp(-|z|₁/h)", static (h, _) => new Laplacian(h),
+        SketchMethod.Paper);
 
     public override PairFunctionEntry Entry => Description;
 

@@ -18,7 +18,7 @@ public sealed class LpP : PairFunction
 
     public static PairFunctionEntry Description { get; } = new(
         "lp_p", "Σ|zᵢ|^p", IsKernel: false, UsesBandwidth: false, UsesExponent: true, NeedsBox: true, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.CoordinateGrid, SketchMethod.Sign, SketchMethod.Moment, SketchMethod.Tree],
+        BothMechanisms, [SketchMethod.CoordinateGrid, SketchMethod.Sign, SketchMethod.Moment, SketchMethod.Tree, SketchMethod.Paper],
         static (_, p) => new LpP(p));
 
     public override PairFunctionEntry Entry => Description;
@@ -27,7 +27,7 @@ public sealed class LpP : PairFunction
 
     public override IReadOnlyList<SketchMethod> Methods =>
         Exponent >= 2 ? [SketchMethod.Moment]
-        : [Exponent == 1 ? SketchMethod.Sign : SketchMethod.CoordinateGrid, SketchMethod.Tree];
+        : [Exponent == 1 ? SketchMethod.Sign : SketchMethod.CoordinateGrid, SketchMethod.Tree, SketchMethod.Paper];
 
     public override double Profile(double s) => s;
 

@@ -89,10 +89,14 @@ public abstract class PairFunction
     protected static IReadOnlyList<MechanismKind> BothMechanisms { get; } =
         [MechanismKind.RoundedNormal, MechanismKind.DiscreteLaplace];
 
-    /// <summary>Entry of a positive-definite kernel with a bandwidth, served by Fourier features, or by landmarks.</summary>
-    protected static PairFunctionEntry Kernel(string name, string formula, Func<double, double, PairFunction> create) => new(
+    /// <summary>
+    /// Entry of a positive-definite kernel with a bandwidth, served by Fourier features, by landmarks, or by
+    /// <paramref name="others"/> on request.
+    /// </summary>
+    protected static PairFunctionEntry Kernel(
+        string name, string formula, Func<double, double, PairFunction> create, params SketchMethod[] others) => new(
         name, formula, IsKernel: true, UsesBandwidth: true, UsesExponent: false, NeedsBox: false, NeedsMaxNorm: false,
-        BothMechanisms, [SketchMethod.Fourier, SketchMethod.Landmark], create);
+        BothMechanisms, [SketchMethod.Fourier, SketchMethod.Landmark, .. others], create);
 
     /// <summary>Entry of a kernel of the angle, served by spherical features.</summary>
     protected static PairFunctionEntry Angular(string name, string formula, Func<PairFunction> create) => new(

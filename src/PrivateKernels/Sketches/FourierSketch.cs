@@ -17,7 +17,9 @@ public sealed class FourierSketch : ISketch
     /// <summary>A - 1: keeps every truncated pair inside the disc of radius A.</summary>
     internal const double PairScale = (1 << 20) - 1;
 
-    const long PairL1 = 1482910;                // floor(sqrt 2 * 2^20)
+    /// <summary>floor(sqrt 2 * 2^20).</summary>
+    internal const long PairL1 = 1482910;
+
     static readonly BigInteger PairSquaredL2 = BigInteger.One << 40;
 
     // Drawn when first needed: pricing a release needs neither.

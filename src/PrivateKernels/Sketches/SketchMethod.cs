@@ -34,4 +34,10 @@ public enum SketchMethod
     /// Trees of counts, discrete Laplace noise: per coordinate for l1 and |z|_p^p with 0 &lt; p &lt; 2, per direction for l2.
     /// </summary>
     Tree = 10,
+
+    /// <summary>Construction of the ICLR 2024 paper, for comparison; discrete Laplace noise, add-or-remove only.</summary>
+    Paper = 11,
+
+    /// <summary>The same, with concatenated features in place of a split budget; sums of exponentials.</summary>
+    PaperPlus = 12,
 }

@@ -50,7 +50,7 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
     {
         int draws = Long ? 40_000 : 4_000;
         var query = new Points(SamplePoints.QueryPoints(Dimension).AsMemory(0, Dimension), Dimension);
-        foreach (Adjacency adjacency in Enum.GetValues<Adjacency>())
+        foreach (Adjacency adjacency in SketchCases.Adjacencies(name))
         {
             Measurement measurement = Small(name, 1, adjacency, features: 16);
             var cells = new long[measurement.CellCount];

@@ -22,7 +22,11 @@ static class SketchCases
     /// landmarks serve once more with landmarks.
     /// </summary>
     static IEnumerable<string> CaseNames => SamplePoints.Functions.Except(["lp_p@0.25", "lp_p@1.25", "lp_p@2"]).Concat(
-        Catalog.Functions.Where(static e => e.Methods.Contains(SketchMethod.Landmark)).Select(static e => e.Name + ByLandmarks));
+        Catalog.Functions.Where(static e => e.Methods.Contains(SketchMethod.Landmark)).Select(static e => e.Name + ByLandmarks))
+        .Concat(SamplePoints.Functions.Except(["lp_p@0.25", "lp_p@0.75", "lp_p@1", "lp_p@1.25", "lp_p@1.75"]).SelectMany(
+            static f => SamplePoints.Function(f, 1).Methods.Where(IsPaper).Select(m => $"{f}/{m}")));
+
+    static bool IsPaper(SketchMethod method) => method is SketchMethod.Paper or SketchMethod.PaperPlus;
 
     const string ByLandmarks = " by landmarks";
 
@@ -41,19 +45,26 @@ static class SketchCases
         bool byLandmarks = name.EndsWith(ByLandmarks, StringComparison.Ordinal);
         if (byLandmarks) name = name[..^ByLandmarks.Length];
         PairFunction f = SamplePoints.Function(name, d);
+        SketchMethod? method = name.Contains('/', StringComparison.Ordinal) ? Enum.Parse<SketchMethod>(name.Split('/')[1]) : null;
+        bool pure = unit == CostUnit.Epsilon || (method is { } named && IsPaper(named));
         return new()
         {
             Function = f.Entry.Name,
             Landmarks = byLandmarks ? PublicPoints(d) : null,
             Bandwidth = f.Bandwidth,
             Exponent = f.Entry.UsesExponent ? f.Exponent : 0,
-            Method = name.Contains('/', StringComparison.Ordinal) ? Enum.Parse<SketchMethod>(name.Split('/')[1]) : null,
+            Method = method,
+            Mechanism = pure ? MechanismKind.DiscreteLaplace : null,
             // 512 cells for each direction: fewer keep the tests quick.
-            Features = name == "l2" ? 256 : 0,
+            Features = name is "l2" or "l2/Paper" ? 256 : 0,
             Seed = 7,
-            Loss = new PrivacyLoss(1, unit == CostUnit.Epsilon ? 0 : 1e-6),
+            Loss = new PrivacyLoss(1, pure ? 0 : 1e-6),
         };
     }
+
+    /// <summary>Neighbouring relations that a case serves: the paper's structures are for one.</summary>
+    public static IEnumerable<Adjacency> Adjacencies(string name) =>
+        Request(name, 1).Method is { } method && IsPaper(method) ? [Adjacency.AddOrRemoveOne] : Enum.GetValues<Adjacency>();
 
     public static Measurement Measurement(string name, int d, Adjacency adjacency = Adjacency.AddOrRemoveOne, CostUnit unit = CostUnit.MuSquared) =>
         Planner.Plan(Request(name, d, unit), Facts(d, adjacency, unit), new()).Measurement;

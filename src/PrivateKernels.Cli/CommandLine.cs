@@ -30,6 +30,7 @@ static class CommandLine
     {
         CommonOptions.Json,
         ServeCommand.Create(),
+        KeyCommands.Create(),
         DemoCommand.Create(),
         DatasetCommands.Create(),
         ReleaseCommands.Create(),

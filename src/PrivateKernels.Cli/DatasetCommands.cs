@@ -30,7 +30,7 @@ static class DatasetCommands
             Table table = session.Terminal.Table("dataset", "kind", "dimension", "rows", "classes", "adjacency");
             foreach (V1.Dataset d in datasets)
                 table.AddRow(
-                    Markup.Escape(IdOf(d)), Show.Name(d.Kind), $"{d.Domain.Dimension}", Show.Count(d.RecordCount),
+                    Markup.Escape(IdOf(d)), Show.Name(d.Kind), $"{d.Domain.Dimension}", d.HasRecordCount ? Show.Count(d.RecordCount) : "",
                     $"{d.Classes.Count}",
                     Show.Name(d.Adjacency));
             console.Write(table);
@@ -67,7 +67,7 @@ static class DatasetCommands
                 table.AddRow("box", $"{Show.Number(d.Domain.Lower)} to {Show.Number(d.Domain.Upper)}");
             if (d.Domain.HasMaxNorm) table.AddRow("largest norm", Show.Number(d.Domain.MaxNorm));
             table.AddRow("outside the domain", d.OutOfDomain == V1.OutOfDomainPolicy.Clamp ? "clamped" : "refused");
-            table.AddRow("rows", $"{Show.Count(d.RecordCount)} ({Show.Count(d.StoredBytes)} bytes)");
+            if (d.HasRecordCount) table.AddRow("rows", $"{Show.Count(d.RecordCount)} ({Show.Count(d.StoredBytes)} bytes)");
             if (d.MaxRecords > 0) table.AddRow("most rows", Show.Count(d.MaxRecords));
             if (d.Classes.Count > 0) table.AddRow("classes", Markup.Escape(string.Join(", ", d.Classes)));
             table.AddRow("neighbours", $"{Show.Name(d.Adjacency)}, {d.MaxRecordsPerUnit} per unit");

@@ -11,7 +11,7 @@ sealed class Session(ParseResult parse) : IDisposable
     public Terminal Terminal { get; } = new(
         parse.InvocationConfiguration.Output, parse.InvocationConfiguration.Error, parse.GetValue(CommonOptions.Json));
 
-    public PrivateKernelsClient Client => _client ??= new(parse.GetValue(CommonOptions.Server)!);
+    public PrivateKernelsClient Client => _client ??= Connection.Open(parse);
 
     /// <summary>What was typed that no option or argument took.</summary>
     public IReadOnlyList<string> Rest => parse.UnmatchedTokens;

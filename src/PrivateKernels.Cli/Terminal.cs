@@ -67,6 +67,12 @@ sealed class Terminal
             _errorConsole.MarkupLineInterpolated($"  [grey]{key}[/] {value}");
     }
 
+    /// <summary>Something beside the answer, where it is in nobody's way; nothing with --json.</summary>
+    public void Remark(string text)
+    {
+        if (!IsJson) _errorConsole.MarkupLineInterpolated($"{text}");
+    }
+
     /// <summary>A table with a frame on a terminal, and in Markdown elsewhere.</summary>
     public Table Table(params string[] columns)
     {

@@ -3,6 +3,12 @@ namespace PrivateKernels.Client;
 /// <summary>How a client calls.</summary>
 public sealed record ClientOptions
 {
+    /// <summary>API key or OpenID Connect token, sent with every call; null = none.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Lets the key travel without TLS to a server that is not on this machine; whoever listens has it then.</summary>
+    public bool AllowInsecure { get; init; }
+
     /// <summary>Deadline of one attempt of a call that is neither a stream nor a query.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -1,6 +1,7 @@
 using Google.LongRunning;
 using Google.Protobuf.Collections;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace PrivateKernels.Client;
@@ -28,12 +29,16 @@ public sealed class PrivateKernelsClient : IDisposable
             EnableMultipleHttp2Connections = true,
             InitialHttp2StreamWindowSize = WindowBytes,
         };
+        options ??= new();
+        if (options.Key is not null && uri is { Scheme: "http", IsLoopback: false } && !options.AllowInsecure)
+            throw new InvalidFieldException("server", address, "must begin with https: the key would travel in clear");
         _channel = GrpcChannel.ForAddress(uri, new() { HttpHandler = handler, DisposeHttpClient = true });
-        Caller = new(options ?? new());
-        Datasets = new(_channel);
-        Releases = new(_channel);
-        Queries = new(_channel);
-        Operations = new(_channel);
+        Caller = new(options);
+        CallInvoker calls = options.Key is { } key ? _channel.Intercept(headers => WithKey(headers, key)) : _channel.CreateCallInvoker();
+        Datasets = new(calls);
+        Releases = new(calls);
+        Queries = new(calls);
+        Operations = new(calls);
     }
 
     internal Caller Caller { get; }
@@ -108,6 +113,12 @@ public sealed class PrivateKernelsClient : IDisposable
 
     internal async Task<V1.ServerLimits> LimitsAsync(CancellationToken cancellation) =>
         (await GetServerAsync(cancellation)).Limits;
+
+    static Metadata WithKey(Metadata headers, string key)
+    {
+        headers.Add("authorization", $"Bearer {key}");
+        return headers;
+    }
 
     internal static string NewId() => Guid.NewGuid().ToString("D");
 

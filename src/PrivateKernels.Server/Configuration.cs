@@ -98,7 +98,8 @@ public static class Configuration
     static long? ParseInteger(string text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long n) ? n : null;
 
-    static TimeSpan? ParseDuration(string text)
+    /// <summary>"500ms", "5s", "10min", "24h", "30d"; a bare number is seconds. Null if it is none of these.</summary>
+    public static TimeSpan? ParseDuration(string text)
     {
         (string suffix, double seconds)[] units = [("ms", 1e-3), ("s", 1), ("min", 60), ("h", 3600), ("d", 86400), ("", 1)];
         foreach ((string suffix, double seconds) in units)

@@ -17,7 +17,7 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
             new V1.CreateDatasetResponse
             {
                 Dataset = DatasetWire.ToWire(row, owner: true),
-                Budget = account is null ? null : DatasetWire.ToWire(account, row.Id),
+                Budget = account is null ? null : DatasetWire.ToWire(account, row.Id, holds: true),
             }.ToByteArray());
         return V1.CreateDatasetResponse.Parser.ParseFrom(reply);
     }
@@ -25,7 +25,7 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
     public override Task<V1.GetDatasetResponse> GetDataset(V1.GetDatasetRequest request, ServerCallContext context)
     {
         DatasetRow row = directory.Datasets.Get(Names.Dataset(request.Name, "name"));
-        return Task.FromResult(new V1.GetDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) });
+        return Task.FromResult(new V1.GetDatasetResponse { Dataset = DatasetWire.ToWire(row, Caller.Of(context).IsOwner) });
     }
 
     public override Task<V1.ListDatasetsResponse> ListDatasets(V1.ListDatasetsRequest request, ServerCallContext context)
@@ -37,10 +37,11 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
             after = position.Split(' ') is [var id, var last] && Names.IsId(id) && long.TryParse(last, out long row)
                 ? (id, row)
                 : throw Paging.Invalid();
+        Caller caller = Caller.Of(context);
         var response = new V1.ListDatasetsResponse();
         response.NextPageToken = Paging.Fill(
-            directory.Datasets.List(after, size + 1, request.ShowDeleted), size, response.Datasets,
-            static row => DatasetWire.ToWire(row, owner: true),
+            Granted(caller, after, size + 1, request.ShowDeleted, context.CancellationToken), size, response.Datasets,
+            row => DatasetWire.ToWire(row, caller.IsOwner),
             static row => FormattableString.Invariant($"{row.Id} {row.Row}"), binding);
         return Task.FromResult(response);
     }
@@ -104,8 +105,8 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
     public override Task<V1.GetBudgetResponse> GetBudget(V1.GetBudgetRequest request, ServerCallContext context)
     {
         string id = Names.Budget(request.Name, "name");
-        AccountRow account = directory.Datasets.GetBudget(id) ?? throw Refusal.NotFound("budget", request.Name);
-        return Task.FromResult(new V1.GetBudgetResponse { Budget = DatasetWire.ToWire(account, id) });
+        AccountRow account = directory.Datasets.GetBudget(id) ?? throw Refusal.NotFound(request.Name);
+        return Task.FromResult(new V1.GetBudgetResponse { Budget = DatasetWire.ToWire(account, id, Caller.Of(context).SeesHolds) });
     }
 
     public override async Task<V1.UpdateBudgetResponse> UpdateBudget(V1.UpdateBudgetRequest request, ServerCallContext context)
@@ -115,7 +116,7 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         AccountTerms terms = DatasetWire.Terms(request.Limit ?? throw Refusal.Field("limit", "must be set"), "limit");
         string reason = Requests.CheckedText(request.Reason, 1024, "reason");
         byte[] reply = await directory.Datasets.UpdateBudgetAsync(call, id, terms, reason, account =>
-            new V1.UpdateBudgetResponse { Budget = DatasetWire.ToWire(account, id) }.ToByteArray());
+            new V1.UpdateBudgetResponse { Budget = DatasetWire.ToWire(account, id, holds: true) }.ToByteArray());
         return V1.UpdateBudgetResponse.Parser.ParseFrom(reply);
     }
 
@@ -123,6 +124,9 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         V1.ListLedgerEntriesRequest request, ServerCallContext context)
     {
         string? id = request.Parent.Length == 0 ? null : Names.Dataset(request.Parent, "parent");
+        if (id is null && !Caller.Of(context).HasAll)
+            throw new Refusal("ROLE_REQUIRED", "the whole ledger is for keys that all datasets are granted to; name a dataset.",
+                ("role", "auditor"));
         if (request.AfterSequence < 0) throw Refusal.Field("after_sequence", "must not be negative");
         object[] binding = ["ListLedgerEntries", request.Parent, request.AfterSequence];
         int size = Paging.Size(request.PageSize, standard: 100);
@@ -137,5 +141,23 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
             directory.Ledger.ListEntries(id, after, size + 1), size, response.Entries, DatasetWire.ToWire,
             static row => FormattableString.Invariant($"{row.Position.Sequence}"), binding);
         return Task.FromResult(response);
+    }
+
+    /// <summary>Datasets in name order that the caller has a grant for.</summary>
+    List<DatasetRow> Granted(
+        Caller caller, (string Id, long Row)? after, int count, bool showDeleted, CancellationToken cancellation)
+    {
+        // Most rows may be of no interest: a few large reads are cheaper than many small ones.
+        int chunk = caller.HasAll ? count : Math.Max(count, 1000);
+        List<DatasetRow> granted = [];
+        while (granted.Count < count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            IReadOnlyList<DatasetRow> rows = directory.Datasets.List(after, chunk, showDeleted);
+            granted.AddRange(rows.Where(row => caller.May(row.Id)).Take(count - granted.Count));
+            if (rows.Count < chunk) break;
+            after = (rows[^1].Id, rows[^1].Row);
+        }
+        return granted;
     }
 }

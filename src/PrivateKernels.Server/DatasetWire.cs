@@ -66,7 +66,7 @@ static class DatasetWire
     }
 
     /// <param name="row">As stored.</param>
-    /// <param name="owner">Whether the reader may see what is private: how many rows there are.</param>
+    /// <param name="owner">Whether the reader may see what is private (how many rows there are), and what only changes need.</param>
     internal static V1.Dataset ToWire(DatasetRow row, bool owner)
     {
         DatasetDefinition d = row.Definition;
@@ -85,30 +85,36 @@ static class DatasetWire
             Classes = { d.Classes },
             State = (V1.DatasetState)row.State,
             CreateTime = WholeSeconds(row.CreateTime),
-            Etag = row.Etag,
             MaxRecords = d.MaxRecords,
             OutOfDomain = (V1.OutOfDomainPolicy)d.OutOfDomain,
             MaxAbsValue = d.MaxAbsValue,
         };
         if (!owner) return dataset;
+        dataset.Etag = row.Etag;
         dataset.RecordCount = row.RecordCount;
         dataset.StoredBytes = row.StoredBytes;
         return dataset;
     }
 
-    internal static V1.Budget ToWire(AccountRow account, string dataset) => new()
+    /// <param name="account">As stored.</param>
+    /// <param name="dataset">Id of the dataset that it is asked for.</param>
+    /// <param name="holds">Whether the reader may see what is held for builds under way.</param>
+    internal static V1.Budget ToWire(AccountRow account, string dataset, bool holds) => new()
     {
         Name = Names.OfBudget(dataset),
         Population = account.Population,
         Unit = (V1.CostUnit)account.Unit,
         LimitUnits = account.LimitUnits,
         SpentUnits = account.SpentUnits,
-        ReservedUnits = account.ReservedUnits,
-        RemainingUnits = account.RemainingUnits,
+        ReservedUnits = holds ? account.ReservedUnits : 0,
+        RemainingUnits = Remaining(account, holds),
         Limit = Losses.Display(account.Unit, account.LimitUnits, account.DisplayDelta),
-        Used = Losses.Display(account.Unit, account.SpentUnits + account.ReservedUnits, account.DisplayDelta),
+        Used = Losses.Display(account.Unit, account.SpentUnits + (holds ? account.ReservedUnits : 0), account.DisplayDelta),
         Adjacency = (V1.Adjacency)account.Adjacency,
     };
+
+    /// <summary>What is left, as far as the reader may know.</summary>
+    internal static long Remaining(AccountRow account, bool holds) => account.RemainingUnits + (holds ? 0 : account.ReservedUnits);
 
     internal static V1.LedgerEntry ToWire(LedgerRow row) => new()
     {

@@ -8,14 +8,11 @@ using RpcStatus = Google.Rpc.Status;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Around every call: turns what it throws into a status with details (<see cref="Statuses"/>), writes one log line,
-/// and counts streams.
+/// Around every call: checks that the datasets it names are granted, turns what it throws into a status with details
+/// (<see cref="Statuses"/>), writes one log line, and counts streams.
 /// </summary>
-sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
+sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access) : Interceptor
 {
-    /// <summary>Without keys whoever reaches the loopback port is the owner.</summary>
-    internal const string Owner = "owner";
-
     static readonly string[] ResourceFields = ["name", "parent", "release", "dataset", "dataset_id"];
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -27,7 +24,7 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
         ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
         Run(context, request as IMessage, async () =>
         {
-            using IDisposable slot = slots.Take(Owner);
+            using IDisposable slot = slots.Take(Caller.Of(context).Id);
             await continuation(request, responseStream, context);
             return true;
         });
@@ -37,8 +34,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
         ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
         Run(context, null, async () =>
         {
-            using IDisposable slot = slots.Take(Owner);
-            return await continuation(requestStream, context);
+            using IDisposable slot = slots.Take(Caller.Of(context).Id);
+            return await continuation(Checked(requestStream, context), context);
         });
 
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
@@ -46,8 +43,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
         Run(context, null, async () =>
         {
-            using IDisposable slot = slots.Take(Owner);
-            await continuation(requestStream, responseStream, context);
+            using IDisposable slot = slots.Take(Caller.Of(context).Id);
+            await continuation(Checked(requestStream, context), responseStream, context);
             return true;
         });
 
@@ -56,6 +53,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
         long began = Stopwatch.GetTimestamp();
         try
         {
+            // Access let the call in, so it has a row and a caller.
+            if (request is not null) Roles.Find(context.Method)!.Check(Caller.Of(context), request);
             T result = await call();
             Log(context, request, began, StatusCode.OK, "", "");
             return result;
@@ -70,6 +69,9 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
             throw translated;
         }
     }
+
+    CheckedReader<T> Checked<T>(IAsyncStreamReader<T> frames, ServerCallContext context) =>
+        new(frames, Roles.Find(context.Method)!, Caller.Of(context), access);
 
     static RpcException Translate(Exception failure, ServerCallContext context, string incident, out string reason)
     {
@@ -93,7 +95,7 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots) : Interceptor
     {
         // Only queries are timed: how long anything else takes may depend on how much private data there is.
         bool timed = context.Method.StartsWith("/privatekernels.v1.QueryService/", StringComparison.Ordinal);
-        log.Write(LogLevel.Information, "call", ("method", context.Method), ("resource", Resource(request)),
+        log.Write(LogLevel.Information, "call", ("method", context.Method), ("key", Caller.Of(context).Id), ("resource", Resource(request)),
             ("code", code), ("reason", reason), ("incident", incident),
             ("ms", timed ? Math.Round(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 1) : null));
     }

@@ -43,7 +43,6 @@ static class FrameworkLimits
             || headers.ContainsKey("grpc-status-details-bin"))
             return;
         Google.Rpc.Status status = Statuses.From(Refusal.TooLarge(limits.RequestBytes), "");
-        headers["grpc-message"] = Uri.EscapeDataString(status.Message);
-        headers["grpc-status-details-bin"] = Convert.ToBase64String(Google.Protobuf.MessageExtensions.ToByteArray(status));
+        GrpcReply.Describe(headers, status);
     }
 }

@@ -38,6 +38,15 @@ public sealed record LimitsOptions
     /// <summary>Builds that may wait for their turn.</summary>
     public int QueuedBuilds { get; init; } = 64;
 
+    /// <summary>Calls per second that one key may make over time.</summary>
+    public int CallsPerSecond { get; init; } = 200;
+
+    /// <summary>Calls that one key may make at once.</summary>
+    public int CallBurst { get; init; } = 400;
+
+    /// <summary>Query points per second that one key may ask for.</summary>
+    public int QueryPointsPerSecond { get; init; } = 2_000_000;
+
     public int Connections { get; init; } = 1000;
 
     public int StreamsPerConnection { get; init; } = 100;

@@ -23,7 +23,7 @@ static class OperationWire
         var operation = new Operation { Name = row.Name, Metadata = Any.Pack(metadata), Done = row.Done };
         if (!row.Done) return operation;
         if (row.ErrorReason.Length > 0) operation.Error = Statuses.Build(row.ErrorReason, row.ErrorMessage, []);
-        else operation.Response = Any.Pack(ReleaseWire.ToWire(release, directory.Ledger));
+        else operation.Response = Any.Pack(ReleaseWire.ToWire(release, directory.Ledger, owner: true));
         return operation;
     }
 }

@@ -5,7 +5,7 @@ using PrivateKernels.Storage;
 
 namespace PrivateKernels.Server;
 
-/// <summary>Follows builds.</summary>
+/// <summary>Follows builds. An operation that the caller may not see is not there for it.</summary>
 sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain drain) : Operations.OperationsBase
 {
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
@@ -13,11 +13,11 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
     static readonly TimeSpan ReplyTime = TimeSpan.FromMilliseconds(200);
 
     public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>
-        Task.FromResult(Read(Uid(request.Name)));
+        Task.FromResult(Read(Uid(request.Name, context)));
 
     public override async Task<Operation> WaitOperation(WaitOperationRequest request, ServerCallContext context)
     {
-        string uid = Uid(request.Name);
+        string uid = Uid(request.Name, context);
         Operation now = Read(uid);
         if (now.Done || builds.Find(uid) is not { } job) return Read(uid);
         TimeSpan asked = request.Timeout is { } timeout ? Checked(timeout) : LongestWait;
@@ -42,15 +42,14 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
 
     public override async Task<Empty> CancelOperation(CancelOperationRequest request, ServerCallContext context)
     {
-        string uid = Uid(request.Name);
-        directory.Operations.Get(uid);
+        string uid = Uid(request.Name, context);
         if (builds.Find(uid) is { } job) await builds.CancelAsync(job);
         return new Empty();
     }
 
     public override async Task<Empty> DeleteOperation(DeleteOperationRequest request, ServerCallContext context)
     {
-        await directory.Operations.DeleteAsync(Uid(request.Name));
+        await directory.Operations.DeleteAsync(Uid(request.Name, context));
         return new Empty();
     }
 
@@ -68,12 +67,13 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
         int size = Paging.Size(request.PageSize);
         string? after = Paging.Position(request.PageToken, binding);
         if (after is not null && !Guid.TryParseExact(after, "D", out _)) throw Paging.Invalid();
+        Caller caller = Caller.Of(context);
         List<OperationRow> found = [];
         while (found.Count <= size)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
             IReadOnlyList<OperationRow> rows = directory.Operations.List(null, after, size + 1);
-            found.AddRange(rows.Where(row => done is null || row.Done == done));
+            found.AddRange(rows.Where(row => (done is null || row.Done == done) && IsVisible(row, caller)));
             if (rows.Count <= size) break;
             after = rows[^1].Uid;
         }
@@ -85,7 +85,16 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
 
     Operation Read(string uid) => OperationWire.ToWire(directory.Operations.Get(uid), directory, builds);
 
-    static string Uid(string name) => Names.Operation(name, "name").ToString("D");
+    string Uid(string name, ServerCallContext context)
+    {
+        OperationRow row = directory.Operations.Get(Names.Operation(name, "name").ToString("D"));
+        return IsVisible(row, Caller.Of(context)) ? row.Uid : throw Refusal.NotFound(row.Name);
+    }
+
+    /// <summary>A build is its owners', since it tells how long it took; a job is its creator's too.</summary>
+    static bool IsVisible(OperationRow row, Caller caller) =>
+        caller.May(row.DatasetId)
+        && (caller.IsOwner || (row.Creator == caller.Id && row.Target.Contains("/classificationJobs/", StringComparison.Ordinal)));
 
     static TimeSpan Checked(Duration timeout)
     {

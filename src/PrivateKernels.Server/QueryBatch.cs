@@ -32,6 +32,9 @@ sealed class QueryBatch
         (_className, _allClasses) = (className, allClasses);
     }
 
+    /// <summary>Query points.</summary>
+    internal int Count => _points.Count;
+
     /// <summary>Answers for all records or one class, or for every class.</summary>
     internal (V1.Answers? Answers, IReadOnlyList<V1.ClassAnswers> Classes) Answer(
         Release release, IEngine engine, CancellationToken cancellation)

@@ -7,13 +7,15 @@ namespace PrivateKernels.Server;
 
 /// <summary>Answers from releases. Touches nothing private, spends nothing.</summary>
 sealed class QueryService(
-    DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, Drain drain)
+    DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, Drain drain,
+    Access access)
     : V1.QueryService.QueryServiceBase
 {
     public override async Task<V1.QueryResponse> Query(V1.QueryRequest request, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Release, "release");
+        ReleaseRow row = Row(request.Release, context);
         var batch = new QueryBatch(request.Points, request.ClassName, request.AllClasses, options.Limits);
+        access.TakePoints(Caller.Of(context), batch.Count);
         return await gate.RunAsync(
             () =>
             {
@@ -41,11 +43,12 @@ sealed class QueryService(
             if (!first && request.Sequence <= last) throw Refusal.Field("sequence", "must increase from message to message");
             last = request.Sequence;
             if (request.Release.Length > 0)
-                (row, asked) = (Row(request.Release, "release"), (request.ClassName, request.AllClasses));
+                (row, asked) = (Row(request.Release, context), (request.ClassName, request.AllClasses));
             else if (request.ClassName.Length > 0 || request.AllClasses)
                 throw Refusal.Field("release", "must come with class_name and all_classes");
             ReleaseRow current = row ?? throw Refusal.Field("release", "must be set in the first message");
             var batch = new QueryBatch(request.Points, asked.ClassName, asked.AllClasses, options.Limits);
+            access.TakePoints(Caller.Of(context), batch.Count);
             V1.StreamQueryResponse response = await gate.RunAsync(
                 () =>
                 {
@@ -62,7 +65,7 @@ sealed class QueryService(
 
     public override async Task<V1.ClassifyResponse> Classify(V1.ClassifyRequest request, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Release, "release");
+        ReleaseRow row = Row(request.Release, context);
         ClassScore? score = request.Score switch
         {
             V1.ClassScore.Unspecified => null,
@@ -73,6 +76,7 @@ sealed class QueryService(
             _ => throw Refusal.Field("score", "is not a known value"),
         };
         var batch = new QueryBatch(request.Points, "", false, options.Limits);
+        access.TakePoints(Caller.Of(context), batch.Count);
         return await gate.RunAsync(
             () =>
             {
@@ -128,14 +132,15 @@ sealed class QueryService(
     }
 
     /// <summary>A release that can answer: READY, of this name.</summary>
-    ReleaseRow Row(string name, string field)
+    ReleaseRow Row(string name, ServerCallContext context)
     {
-        (string dataset, string id) = Names.Release(name, field);
+        (string dataset, string id) = Names.Release(name, "release");
         ReleaseRow row = directory.Releases.Get(dataset, id);
         return row.State switch
         {
             ReleaseState.Ready => row,
-            ReleaseState.Deleted => throw Refusal.NotFound("release", name),
+            ReleaseState.Deleted => throw Refusal.NotFound(name),
+            _ when !Caller.Of(context).IsOwner => throw Refusal.NotFound(name),
             ReleaseState.Failed => throw new Refusal("RELEASE_NOT_READY", "the build of this release failed; create another.",
                 ("operation", $"operations/{row.OperationUid}")),
             _ => throw new Refusal("RELEASE_NOT_READY", "the release is being built; wait for its operation.",

@@ -23,6 +23,8 @@ static class Reasons
         ["ROW_COUNT_MISMATCH"] = StatusCode.InvalidArgument,
         ["UNKNOWN_PAIR_FUNCTION"] = StatusCode.InvalidArgument,
         ["INVALID_PAGE_TOKEN"] = StatusCode.InvalidArgument,
+        ["CREDENTIALS_INVALID"] = StatusCode.Unauthenticated,
+        ["ROLE_REQUIRED"] = StatusCode.PermissionDenied,
         ["RESOURCE_NOT_FOUND"] = StatusCode.NotFound,
         ["DATASET_EXISTS"] = StatusCode.AlreadyExists,
         ["RELEASE_EXISTS"] = StatusCode.AlreadyExists,
@@ -50,6 +52,7 @@ static class Reasons
         ["OFFSET_PAST_END"] = StatusCode.OutOfRange,
         ["MESSAGE_TOO_LARGE"] = StatusCode.ResourceExhausted,
         ["LIMIT_EXCEEDED"] = StatusCode.ResourceExhausted,
+        ["RATE_LIMITED"] = StatusCode.ResourceExhausted,
         ["OVERLOADED"] = StatusCode.ResourceExhausted,
         ["TOO_MANY_STREAMS"] = StatusCode.ResourceExhausted,
         ["STORAGE_FULL"] = StatusCode.ResourceExhausted,
@@ -68,5 +71,5 @@ static class Reasons
 
     /// <summary>Whether the same request may succeed a little later: such a status carries RetryInfo.</summary>
     internal static bool IsTransient(string reason) =>
-        reason is "OVERLOADED" or "TOO_MANY_STREAMS" or "SHUTTING_DOWN" or "LEDGER_NOT_SERVING";
+        reason is "RATE_LIMITED" or "OVERLOADED" or "TOO_MANY_STREAMS" or "SHUTTING_DOWN" or "LEDGER_NOT_SERVING";
 }

@@ -14,8 +14,9 @@ sealed class Refusal(string reason, string message, params (string Key, string V
     internal static Refusal Field(string field, string rule) =>
         new("INVALID_FIELD", $"{field} {rule}.", ("field", field), ("rule", rule));
 
-    internal static Refusal NotFound(string type, string name) =>
-        new("RESOURCE_NOT_FOUND", $"there is no {type} '{name}'; check the name.", ("resource", name));
+    /// <summary>The reply of storage for what is not there, word for word: it also hides what is there but not granted.</summary>
+    internal static Refusal NotFound(string name) =>
+        new("RESOURCE_NOT_FOUND", "There is no such resource, or no grant for it.", ("resource", name));
 
     internal static Refusal Limit(string key, long limit, string what) => new(
         "LIMIT_EXCEEDED", string.Create(CultureInfo.InvariantCulture, $"{what}: at most {limit} ({key})."),

@@ -24,12 +24,13 @@ sealed class ReleaseService(
         if (request.Specs.Count > MostSpecs) throw Refusal.Field("specs", $"may hold at most {MostSpecs} specs");
         DatasetFacts facts = Facts(dataset.Definition, account);
         PlannerGoal goal = Goal(request.Goal, facts);
-        var response = new V1.EstimateReleaseResponse { Budget = DatasetWire.ToWire(account, dataset.Id) };
+        bool holds = Caller.Of(context).SeesHolds;
+        var response = new V1.EstimateReleaseResponse { Budget = DatasetWire.ToWire(account, dataset.Id, holds) };
         for (int i = 0; i < request.Specs.Count; i++)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
             ReleasePlan plan = Planner.Plan(ReleaseWire.Parse(request.Specs[i], $"specs[{i}]", new(directory)), facts, Limits, goal);
-            response.Estimates.Add(Estimate(plan, facts, account, withAlternatives: true));
+            response.Estimates.Add(Estimate(plan, facts, account, holds, withAlternatives: true));
         }
         return Task.FromResult(response);
     }
@@ -47,30 +48,39 @@ sealed class ReleaseService(
         var stored = new StoredBuild(facts.MaxRecords, landmarks.Rows, new V1.CreateReleaseResponse
         {
             Release = ReleaseWire.Describe(plan, dataset.Definition, account.DisplayDelta),
-            Estimate = Estimate(plan, facts, account, withAlternatives: false),
+            Estimate = Estimate(plan, facts, account, holds: true, withAlternatives: false),
         });
         Measurement measurement = plan.Measurement;
         var reserve = new ReserveRequest(
             call, dataset.Id, id, plan.Cost, measurement.Fingerprint, measurement.Strength.Mechanism, measurement.Noise.Scale,
-            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), ErrorInterceptor.Owner);
+            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), Caller.Of(context).Id);
         return request.ValidateOnly ? Reply(await directory.Ledger.ReserveAsync(reserve), validateOnly: true) : await Reserve(reserve);
     }
 
-    public override Task<V1.GetReleaseResponse> GetRelease(V1.GetReleaseRequest request, ServerCallContext context) =>
-        Task.FromResult(new V1.GetReleaseResponse { Release = ReleaseWire.ToWire(Row(request.Name), directory.Ledger) });
+    public override Task<V1.GetReleaseResponse> GetRelease(V1.GetReleaseRequest request, ServerCallContext context)
+    {
+        Caller caller = Caller.Of(context);
+        return Task.FromResult(new V1.GetReleaseResponse
+        {
+            Release = ReleaseWire.ToWire(Row(request.Name, caller), directory.Ledger, caller.IsOwner),
+        });
+    }
 
     public override Task<V1.ListReleasesResponse> ListReleases(V1.ListReleasesRequest request, ServerCallContext context)
     {
         string dataset = Names.Dataset(request.Parent, "parent");
-        object[] binding = ["ListReleases", request.Parent, request.ShowDeleted];
+        bool owner = Caller.Of(context).IsOwner;
+        object[] binding = ["ListReleases", request.Parent, request.ShowDeleted, owner];
         int size = Paging.Size(request.PageSize);
-        long? before = Paging.Position(request.PageToken, binding) is not { } position ? null
-            : long.TryParse(position, out long row) ? row : throw Paging.Invalid();
         directory.Datasets.Get(dataset);
+        long? before = Paging.Position(request.PageToken, binding) is not { } position ? null
+            : owner && long.TryParse(position, out long row) ? row
+            : !owner && Names.IsId(position) ? directory.Releases.Get(dataset, position).Row : throw Paging.Invalid();
         var response = new V1.ListReleasesResponse();
         response.NextPageToken = Paging.Fill(
-            directory.Releases.List(dataset, before, size + 1, request.ShowDeleted ? All : Living), size, response.Releases,
-            found => ReleaseWire.ToWire(found, directory.Ledger), static found => FormattableString.Invariant($"{found.Row}"), binding);
+            directory.Releases.List(dataset, before, size + 1, States(owner, request.ShowDeleted)), size, response.Releases,
+            found => ReleaseWire.ToWire(found, directory.Ledger, owner), // The row counts every reservation there was, the ones that only owners may know of too.
+            found => owner ? FormattableString.Invariant($"{found.Row}") : found.Id, binding);
         return Task.FromResult(response);
     }
 
@@ -81,7 +91,7 @@ sealed class ReleaseService(
         byte[] reply = await directory.Releases.DeleteAsync(call, dataset, id, request.Etag, row =>
         {
             cache.Remove(row.Uid);
-            return new V1.DeleteReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger) }.ToByteArray();
+            return new V1.DeleteReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger, owner: true) }.ToByteArray();
         });
         return V1.DeleteReleaseResponse.Parser.ParseFrom(reply);
     }
@@ -89,7 +99,7 @@ sealed class ReleaseService(
     public override async Task DownloadRelease(
         V1.DownloadReleaseRequest request, IServerStreamWriter<V1.DownloadReleaseResponse> responseStream, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Name);
+        ReleaseRow row = Row(request.Name, Caller.Of(context));
         if (request.Offset < 0) throw Refusal.Field("offset", "must not be negative");
         await using FileStream file = directory.Releases.OpenFile(row);
         if (request.Offset > file.Length)
@@ -140,18 +150,18 @@ sealed class ReleaseService(
     V1.CreateReleaseResponse Reply(Reservation reservation, bool validateOnly)
     {
         V1.CreateReleaseResponse reply = StoredBuild.Read(reservation.Release.Spec).Reply;
-        reply.Release = ReleaseWire.ToWire(reservation.Release, directory.Ledger);
+        reply.Release = ReleaseWire.ToWire(reservation.Release, directory.Ledger, owner: true);
         if (!validateOnly) reply.Operation = OperationWire.ToWire(reservation.Operation, directory, builds);
         return reply;
     }
 
-    V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool withAlternatives)
+    V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool holds, bool withAlternatives)
     {
         var estimate = new V1.ReleaseEstimate
         {
             Cost = ReleaseWire.ToWire(plan.Cost, account.DisplayDelta),
             Accuracy = ReleaseWire.ToWire(plan.Accuracy),
-            Affordable = plan.Cost.Units <= account.RemainingUnits,
+            Affordable = plan.Cost.Units <= DatasetWire.Remaining(account, holds),
             Spec = ReleaseWire.ToSpec(plan),
             Reason = plan.Reason,
             BuildSeconds = Seconds(plan, facts),
@@ -193,11 +203,18 @@ sealed class ReleaseService(
             ?? throw Refusal.Field("parent", "is a public dataset: its rows need no release"));
     }
 
-    ReleaseRow Row(string name)
+    ReleaseRow Row(string name, Caller caller)
     {
         (string dataset, string id) = Names.Release(name, "name");
-        return directory.Releases.Get(dataset, id);
+        ReleaseRow row = directory.Releases.Get(dataset, id);
+        return caller.IsOwner || IsPublic(row.State) ? row : throw Refusal.NotFound(name);
     }
+
+    /// <summary>Builds under way and builds that failed are the owner's business: they are not there for anybody else.</summary>
+    internal static bool IsPublic(ReleaseState state) => state is ReleaseState.Ready or ReleaseState.Deleted;
+
+    static ReleaseState[] States(bool owner, bool showDeleted) =>
+        [.. (showDeleted ? All : Living).Where(state => owner || IsPublic(state))];
 
     DatasetFacts Facts(DatasetDefinition definition, AccountRow account) =>
         StoredBuild.Facts(definition, account.Unit, definition.MaxRecords > 0 ? definition.MaxRecords : options.Limits.Records);

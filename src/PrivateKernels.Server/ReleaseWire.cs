@@ -103,15 +103,20 @@ static class ReleaseWire
             ? Math.Sqrt((double)measurement.Sensitivity.SquaredL2)
             : (double)measurement.Sensitivity.L1;
 
-    internal static V1.Release ToWire(ReleaseRow row, Ledger ledger)
+    /// <param name="row">As stored.</param>
+    /// <param name="ledger">Signs its position.</param>
+    /// <param name="owner">
+    /// Whether the reader may know when it was asked for; with the time of its post that tells how long the build took.
+    /// </param>
+    internal static V1.Release ToWire(ReleaseRow row, Ledger ledger, bool owner)
     {
         V1.Release release = StoredBuild.Read(row.Spec).Reply.Release;
         release.Name = row.Name;
         release.Uid = row.Uid;
         release.DatasetUid = row.DatasetUid;
         release.State = (V1.ReleaseState)row.State;
-        release.CreateTime = DatasetWire.WholeSeconds(row.CreateTime);
-        release.Etag = row.Etag;
+        release.CreateTime = DatasetWire.WholeSeconds(owner ? row.CreateTime : row.ReadyTime ?? row.CreateTime);
+        if (owner) release.Etag = row.Etag;
         if (row.PostedAt is not { } posted) return release;
         release.Sha256 = DatasetWire.Bytes(row.Sha256);
         release.SizeBytes = row.SizeBytes;

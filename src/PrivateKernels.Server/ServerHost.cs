@@ -118,13 +118,14 @@ public sealed class ServerHost : IAsyncDisposable
         });
         if (options.Grpc.Reflection) services.AddGrpcReflection();
         services.AddSingleton(parts.Health);
-        services.AddSingleton(new ErrorInterceptor(log, parts.Slots));
+        services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Access));
         services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Drain));
         services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, parts.Drain));
-        services.AddSingleton(new QueryService(parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, parts.Drain));
+        services.AddSingleton(new QueryService(parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, parts.Drain, parts.Access));
         services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Drain));
         WebApplication app = builder.Build();
         FrameworkLimits.Use(app, options.Limits);
+        parts.Access.Use(app);
         app.MapGrpcService<DatasetService>();
         app.MapGrpcService<ReleaseService>();
         app.MapGrpcService<QueryService>();
@@ -182,11 +183,14 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
         Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, QueryGate Gate,
-        StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key) : IAsyncDisposable
+        StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, KeyRing? Keys, Access Access)
+        : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log)
         {
             EncryptionKey? key = options.Encryption.Open();
+            KeyRing? keys = options.Security.KeysFile.Length > 0
+                ? new KeyRing(options.Security.KeysFile, log, TimeProvider.System) : null;
             Engines engines = Engines.Open(options.Engine, options.Query, log);
             DataDirectory directory;
             try
@@ -195,6 +199,7 @@ public sealed class ServerHost : IAsyncDisposable
             }
             catch
             {
+                keys?.Dispose();
                 engines.Dispose();
                 key?.Dispose();
                 throw;
@@ -204,7 +209,8 @@ public sealed class ServerHost : IAsyncDisposable
             return new Parts(
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
                 new BuildQueue(directory, engines, cache, options, log), new QueryGate(queries, options.Query.QueueLength),
-                new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key);
+                new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key,
+                keys, new Access(keys, options.Limits, log, TimeProvider.System));
         }
 
         public async ValueTask DisposeAsync()
@@ -213,6 +219,7 @@ public sealed class ServerHost : IAsyncDisposable
             Directory.Dispose();
             Gate.Dispose();
             Drain.Dispose();
+            Keys?.Dispose();
             Engines.Dispose();
             Key?.Dispose();
         }

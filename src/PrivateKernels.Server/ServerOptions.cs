@@ -14,6 +14,8 @@ public sealed record ServerOptions
 
     public EncryptionOptions Encryption { get; init; } = new();
 
+    public SecurityOptions Security { get; init; } = new();
+
     public EngineOptions Engine { get; init; } = new();
 
     public BuildOptions Build { get; init; } = new();

@@ -77,15 +77,4 @@ public sealed class StreamGuardTests
             return false;
         }
     }
-
-    sealed class HandClock : TimeProvider
-    {
-        long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Advance(TimeSpan time) => _ticks += time.Ticks;
-    }
 }

@@ -187,6 +187,14 @@ public sealed class TestServer : IAsyncDisposable
 /// <summary>What a failed call says.</summary>
 public sealed record Failure(StatusCode Code, string Reason, IReadOnlyDictionary<string, string> Metadata, Google.Rpc.Status Status)
 {
+    /// <summary>All that the caller was told, details included, with one name in it replaced by another of the same length.</summary>
+    public string Told(string name = "", string byName = "")
+    {
+        Assert.Equal(name.Length, byName.Length);
+        string bytes = System.Text.Encoding.Latin1.GetString(Google.Protobuf.MessageExtensions.ToByteArray(Status));
+        return name.Length == 0 ? bytes : bytes.Replace(name, byName, StringComparison.Ordinal);
+    }
+
     public T Detail<T>()
         where T : class, Google.Protobuf.IMessage<T>, new() =>
         Status.GetDetail<T>() ?? throw new InvalidOperationException($"{Reason} lacks {typeof(T).Name}");

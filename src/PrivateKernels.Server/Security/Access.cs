@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+
+namespace PrivateKernels.Server;
+
+/// <summary>
+/// Lets a call in, before a byte of its message is read: who calls, how often, and whether the role may. Which datasets the
+/// message names is looked at when it is there (<see cref="AccessRule.Check"/>).
+/// </summary>
+sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvider clock)
+{
+    /// <summary>Limits of callers are forgotten beyond this; only key holders have any.</summary>
+    const int MostCallers = 10_000;
+
+    readonly FailedAttempts _failures = new(clock);
+    readonly ConcurrentDictionary<string, (RateBucket Calls, RateBucket Points)> _rates = new();
+
+    /// <summary>Whether callers must show who they are; otherwise each is the owner.</summary>
+    internal bool IsOn => keys is not null;
+
+    internal void Use(IApplicationBuilder app) => app.Use(async (http, next) =>
+    {
+        // What is no method of a service is refused by the framework, which knows nothing private.
+        if (http.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is not { Method: { } method })
+        {
+            await next(http);
+            return;
+        }
+        try
+        {
+            http.Features.Set(Admit(http, method.FullName));
+        }
+        catch (Refusal refusal)
+        {
+            log.Write(LogLevel.Information, "call", ("method", method.FullName), ("key", http.Features.Get<Caller>()?.Id),
+                ("code", Reasons.Codes[refusal.Reason]), ("reason", refusal.Reason));
+            GrpcReply.Refuse(http, Statuses.From(refusal, ""));
+            return;
+        }
+        await next(http);
+    });
+
+    /// <summary>The caller as its credentials stand now: a stream outlives the look at its first message.</summary>
+    internal Caller Current(Caller caller) =>
+        keys is null || caller == Caller.Nobody ? caller : keys.Current(caller.Id) ?? throw Invalid();
+
+    /// <summary>Counts query points against the caller's limit.</summary>
+    internal void TakePoints(Caller caller, int points)
+    {
+        if (IsOn && !RatesOf(caller).Points.TryTake(points))
+            throw RateLimited("Limits:QueryPointsPerSecond", limits.QueryPointsPerSecond, "query points per second of one key");
+    }
+
+    Caller Admit(HttpContext http, string method)
+    {
+        AccessRule rule = Roles.Find(method) ?? throw RoleRequired(Role.None);
+        if (rule.Roles == Roles.Anyone) return Caller.Nobody;
+        if (!IsOn) return Caller.Local;
+        Caller? caller = Authenticate(http);
+        if (caller is null)
+            throw _failures.Count(http.Connection.RemoteIpAddress)
+                ? Invalid()
+                : RateLimited("failed attempts", FailedAttempts.PerMinute, "failed attempts per minute of one address");
+        http.Features.Set(caller);
+        if (!RatesOf(caller).Calls.TryTake(1))
+            throw RateLimited("Limits:CallsPerSecond", limits.CallsPerSecond, "calls per second of one key");
+        return rule.Allows(caller) ? caller : throw RoleRequired(rule.Roles);
+    }
+
+    Caller? Authenticate(HttpContext http)
+    {
+        const string Scheme = "Bearer ";
+        return http.Request.Headers.Authorization is [{ } header]
+            && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? keys!.Find(header[Scheme.Length..]) : null;
+    }
+
+    (RateBucket Calls, RateBucket Points) RatesOf(Caller caller)
+    {
+        if (_rates.TryGetValue(caller.Id, out var rates)) return rates;
+        if (_rates.Count >= MostCallers) _rates.Clear();
+        return _rates.GetOrAdd(caller.Id, _ => (
+            new RateBucket(limits.CallsPerSecond, limits.CallBurst, clock),
+            new RateBucket(limits.QueryPointsPerSecond, limits.QueryPointsPerSecond, clock)));
+    }
+
+    /// <summary>One text for missing, unknown and expired: it must not help to find out which.</summary>
+    static Refusal Invalid() => new("CREDENTIALS_INVALID", "the call needs a valid key: 'authorization: Bearer pk_...'.");
+
+    static Refusal RoleRequired(Role roles) =>
+        new("ROLE_REQUIRED", "the key's role does not allow this call; ask the owner.", ("role", roles.ToString().ToLowerInvariant()));
+
+    static Refusal RateLimited(string limit, long most, string what) => new(
+        "RATE_LIMITED", string.Create(CultureInfo.InvariantCulture, $"at most {most} {what}; wait and retry."), ("limit", limit));
+}
+
+/// <summary>A status sent in headers, where no service method answers.</summary>
+static class GrpcReply
+{
+    internal static void Refuse(HttpContext http, Google.Rpc.Status status)
+    {
+        http.Response.StatusCode = StatusCodes.Status200OK;
+        http.Response.ContentType = "application/grpc";
+        http.Response.Headers["grpc-status"] = status.Code.ToString(CultureInfo.InvariantCulture);
+        Describe(http.Response.Headers, status);
+    }
+
+    internal static void Describe(IHeaderDictionary headers, Google.Rpc.Status status)
+    {
+        headers["grpc-message"] = Uri.EscapeDataString(status.Message);
+        headers["grpc-status-details-bin"] = Convert.ToBase64String(Google.Protobuf.MessageExtensions.ToByteArray(status));
+    }
+}

@@ -21,7 +21,7 @@ static class ServeCommand
 
     static readonly Option<string?> Engine = new Option<string?>("--engine")
     {
-        Description = "Where arithmetic runs.",
+        Description = "Where arithmetic runs; an engine named here is forced: its failure is the work's.",
     }.AcceptOnlyFromAmong("auto", "simd", "opencl", "cuda");
 
     public static Command Create()

@@ -1,11 +1,18 @@
 namespace PrivateKernels.Gpu;
 
 /// <summary>What may be chosen from.</summary>
-/// <param name="Prefer">Engine to take if it is verified; null = the fastest verified one.</param>
+/// <param name="Prefer">
+/// Engine to take if it is verified; from then on it is forced: its trouble is the work's failure, and no other engine does
+/// the work. null = the fastest verified one, with the processor behind it.
+/// </param>
 /// <param name="Threads">Threads of the SIMD engine; 0 = one per logical processor.</param>
 /// <param name="AllowCpuOpenCl">Lets OpenCL devices that are processors take part.</param>
 /// <param name="BatchTimeout">A device batch that takes longer counts as failed.</param>
-public sealed record EngineWish(EngineKind? Prefer, int Threads, bool AllowCpuOpenCl, TimeSpan BatchTimeout);
+public sealed record EngineWish(EngineKind? Prefer, int Threads, bool AllowCpuOpenCl, TimeSpan BatchTimeout)
+{
+    /// <summary>Called before every step on a device; tests make it throw.</summary>
+    public Action? BeforeDeviceStep { get; init; }
+}
 
 /// <summary>
 /// The engines of this machine, verified and timed once at start, best first. SIMD is always among them; a machine
@@ -22,26 +29,32 @@ public sealed class EngineChoice : IDisposable
         if (wish.Prefer != EngineKind.Simd)
         {
             var options = new GpuOptions { BatchTimeout = wish.BatchTimeout };
+            if (wish.BeforeDeviceStep is { } step) options = options with { Probe = _ => _ => step() };
             foreach (var devices in Find(wish.AllowCpuOpenCl).GroupBy(static device => device.Kind))
             {
-                var engine = new GpuEngine([.. devices], simd, options);
+                var engine = new GpuEngine(
+                    [.. devices], simd, options with { IsForced = devices.Key == wish.Prefer });
                 engine.Troubled += trouble => Troubled?.Invoke(trouble);
                 engines.Add(engine);
             }
         }
         Reports = [.. EngineCheck.Race(engines).OrderByDescending(
             report => report.IsVerified && report.Engine.Kind == wish.Prefer)];
+        IsForced = Reports[0] is { IsVerified: true } first && first.Engine.Kind == wish.Prefer;
         foreach (EngineReport report in Reports)
             if (report.Problem is { } problem) _problems.Add($"{report.Engine.Device}: {problem}");
         if (wish.Prefer is { } kind && Reports[0].Engine.Kind != kind)
             _problems.Add($"the engine {kind} was asked for, but no verified one is on this machine");
     }
 
-    /// <summary>Trouble on a device while it works; the work itself goes on elsewhere.</summary>
+    /// <summary>Trouble on a device while it works; unless the engine is forced the work itself goes on elsewhere.</summary>
     public event Action<DeviceEvent>? Troubled;
 
     /// <summary>All engines, the chosen one first, those that failed the check last.</summary>
     public IReadOnlyList<EngineReport> Reports { get; }
+
+    /// <summary>Whether the first engine was asked for by name, so that no other one may do its work.</summary>
+    public bool IsForced { get; }
 
     /// <summary>What went wrong at start, for log and health.</summary>
     public IReadOnlyList<string> Problems => _problems;

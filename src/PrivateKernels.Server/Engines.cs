@@ -6,28 +6,35 @@ namespace PrivateKernels.Server;
 sealed class Engines : IDisposable
 {
     readonly EngineChoice _choice;
+    readonly IEngine _simd;
+    readonly QueryBatcher? _batcher;
 
     Engines(EngineChoice choice, QueryOptions query)
     {
         _choice = choice;
-        All = [.. choice.Reports.Where(static report => report.IsVerified).Select(static report => report.Engine)];
-        IEngine simd = All.First(static engine => engine.Kind == EngineKind.Simd);
-        Queries = First == simd ? simd : new QueryBatcher(First, simd, query.BatchPoints, query.SimdBelowPoints);
+        IEngine[] verified = [.. choice.Reports.Where(static report => report.IsVerified).Select(static report => report.Engine)];
+        All = choice.IsForced ? verified[..1] : verified;
+        _simd = verified.First(static engine => engine.Kind == EngineKind.Simd);
+        _batcher = First == _simd ? null : new QueryBatcher(First, _simd, query.BatchPoints, query.SimdBelowPoints);
     }
 
     /// <summary>
-    /// Engines in the order in which a build tries them; SIMD on the processor is among them and always works.
+    /// Engines in the order in which a build tries them: the one that was asked for alone, otherwise every verified one, SIMD
+    /// on the processor among them.
     /// </summary>
     internal IReadOnlyList<IEngine> All { get; }
 
     /// <summary>The engine in use.</summary>
     internal IEngine First => All[0];
 
-    /// <summary>The engine in use, for queries: small ones go to the processor, those that wait go together.</summary>
-    internal IEngine Queries { get; }
-
     /// <summary>What was found at start, also engines that failed the check.</summary>
     internal IReadOnlyList<EngineReport> Reports => _choice.Reports;
+
+    /// <summary>
+    /// The engine in use, for the queries of a call: small ones go to the processor, those that wait go together, and one
+    /// whose call has ended is dropped before it runs.
+    /// </summary>
+    internal IEngine Queries(CancellationToken cancellation) => _batcher?.For(cancellation) ?? _simd;
 
     internal static Engines Open(EngineOptions options, QueryOptions query, JsonLog log)
     {
@@ -39,7 +46,10 @@ sealed class Engines : IDisposable
             _ => null,
         };
         EngineChoice choice = EngineChoice.Open(
-            new(prefer, options.Threads, options.AllowCpuOpenCl, options.BatchTimeout));
+            new(prefer, options.Threads, options.AllowCpuOpenCl, options.BatchTimeout)
+            {
+                BeforeDeviceStep = options.BeforeDeviceStep,
+            });
         choice.Troubled += trouble => log.Write(
             LogLevel.Error, "device", ("device", trouble.Device), ("cause", trouble.Cause),
             ("disabled", trouble.IsPermanent));

@@ -9,7 +9,8 @@ namespace PrivateKernels.Server;
 /// </summary>
 /// <remarks>
 /// The caller that finds nobody at work takes everything queued, runs it, and goes on until the queue is empty or its
-/// own points are done; the others wait. Length of the queue and deadlines are <see cref="QueryGate"/>'s business.
+/// own points are done; the others wait. A caller whose call has ended leaves the queue and is never run. The length of the
+/// queue is <see cref="QueryGate"/>'s business.
 /// </remarks>
 sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simdBelowPoints) : ForwardingEngine(device)
 {
@@ -26,22 +27,38 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         }
     }
 
+    /// <summary>The engine for one call, which stops waiting when the call ends.</summary>
+    internal IEngine For(CancellationToken cancellation) => new Caller(this, cancellation);
+
     public override void ProjectFourier(
-        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
+        FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
+        Project(new(map, queries, weights.ToArray(), columns, sums.Length, CancellationToken.None), sums);
+
+    public override void MultiplyRows(FourierMap map, Points points, Span<float> products) =>
+        EngineFor(points.Count).MultiplyRows(map, points, products);
+
+    public override void LandmarkFeatures(LandmarkMap map, Points queries, Span<float> features) =>
+        EngineFor(queries.Count).LandmarkFeatures(map, queries, features);
+
+    void Project(Call call, Span<double> sums)
     {
-        var call = new Call(map, queries, weights.ToArray(), columns, sums.Length);
+        using CancellationTokenRegistration wake = call.Cancellation.UnsafeRegister(
+            static batcher => ((QueryBatcher)batcher!).WakeAll(), this);
         Monitor.Enter(_lock);
         try
         {
             _queue.AddLast(call);
             while (!call.IsDone)
             {
+                if (call.Cancellation.IsCancellationRequested && _queue.Remove(call))
+                    throw new OperationCanceledException(call.Cancellation);
                 if (_busy)
                 {
                     Monitor.Wait(_lock);
                     continue;
                 }
                 List<Call> batch = TakeBatch();
+                if (batch.Count == 0) continue;
                 _busy = true;
                 Monitor.Exit(_lock);
                 Exception? failure = Answer(batch);
@@ -58,17 +75,25 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         call.CopyTo(sums);
     }
 
-    /// <summary>The oldest call and those like it, up to the limit.</summary>
+    void WakeAll()
+    {
+        lock (_lock) Monitor.PulseAll(_lock);
+    }
+
+    IEngine EngineFor(int points) => points < simdBelowPoints ? simd : Inner;
+
+    /// <summary>The oldest call and those like it, up to the limit; calls that have ended stay behind.</summary>
     List<Call> TakeBatch()
     {
-        Call first = _queue.First!.Value;
         var batch = new List<Call>();
         int points = 0;
         for (LinkedListNode<Call>? node = _queue.First, next; node is not null; node = next)
         {
             next = node.Next;
-            bool fits = points + node.Value.Queries.Count <= mostPoints && node.Value.IsLike(first);
-            if (batch.Count > 0 && !fits) continue;
+            if (node.Value.Cancellation.IsCancellationRequested) continue;
+            bool fits = batch.Count == 0
+                || (points + node.Value.Queries.Count <= mostPoints && node.Value.IsLike(batch[0]));
+            if (!fits) continue;
             points += node.Value.Queries.Count;
             batch.Add(node.Value);
             _queue.Remove(node);
@@ -94,7 +119,7 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
     {
         Call first = batch[0];
         int dimension = first.Queries.Dimension, count = batch.Sum(static call => call.Queries.Count);
-        IEngine engine = count < simdBelowPoints ? simd : Inner;
+        IEngine engine = EngineFor(count);
         if (batch.Count == 1)
         {
             engine.ProjectFourier(first.Map, first.Queries, first.Weights, first.Columns, first.Sums);
@@ -118,7 +143,8 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
     }
 
     /// <summary>A caller and what it wants.</summary>
-    sealed class Call(FourierMap map, Points queries, double[] weights, int columns, int sums)
+    sealed class Call(
+        FourierMap map, Points queries, double[] weights, int columns, int sums, CancellationToken cancellation)
     {
         Exception? _failure;
 
@@ -129,6 +155,8 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
         public double[] Weights => weights;
 
         public int Columns => columns;
+
+        public CancellationToken Cancellation => cancellation;
 
         public double[] Sums { get; } = new double[sums];
 
@@ -145,5 +173,13 @@ sealed class QueryBatcher(IEngine device, IEngine simd, int mostPoints, int simd
             if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
             Sums.CopyTo(target);
         }
+    }
+
+    /// <summary>The batcher as one call sees it.</summary>
+    sealed class Caller(QueryBatcher batcher, CancellationToken cancellation) : ForwardingEngine(batcher)
+    {
+        public override void ProjectFourier(
+            FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
+            batcher.Project(new(map, queries, weights.ToArray(), columns, sums.Length, cancellation), sums);
     }
 }

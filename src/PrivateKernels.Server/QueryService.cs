@@ -21,7 +21,7 @@ sealed class QueryService(
             {
                 var response = new V1.QueryResponse { ReleaseSha256 = DatasetWire.Bytes(row.Sha256) };
                 (response.Answers, IReadOnlyList<V1.ClassAnswers> classes) =
-                    batch.Answer(cache.Get(row), engines.Queries, context.CancellationToken);
+                    batch.Answer(cache.Get(row), engines.Queries(context.CancellationToken), context.CancellationToken);
                 response.ClassAnswers.Add(classes);
                 return response;
             },
@@ -54,7 +54,7 @@ sealed class QueryService(
                 {
                     var answer = new V1.StreamQueryResponse { Sequence = request.Sequence };
                     (answer.Answers, IReadOnlyList<V1.ClassAnswers> classes) =
-                        batch.Answer(cache.Get(current), engines.Queries, cancellation);
+                        batch.Answer(cache.Get(current), engines.Queries(cancellation), cancellation);
                     answer.ClassAnswers.Add(classes);
                     return answer;
                 },
@@ -81,7 +81,8 @@ sealed class QueryService(
             () =>
             {
                 V1.ClassifyResponse response = batch.Classify(
-                    cache.Get(row), score, request.IncludeScores, engines.Queries, context.CancellationToken);
+                    cache.Get(row), score, request.IncludeScores, engines.Queries(context.CancellationToken),
+                    context.CancellationToken);
                 response.ReleaseSha256 = DatasetWire.Bytes(row.Sha256);
                 return response;
             },

@@ -136,6 +136,10 @@ public enum EnginePreference
 
 public sealed record EngineOptions
 {
+    /// <summary>
+    /// Auto: the fastest engine that works here, and the processor where it fails. Any other: that engine alone if it works at
+    /// start; where it fails later the build or the query fails with ENGINE_FAILED, and a build's hold is returned.
+    /// </summary>
     public EnginePreference Prefer { get; init; }
 
     /// <summary>Threads of the SIMD engine; 0 = one per core.</summary>
@@ -146,6 +150,9 @@ public sealed record EngineOptions
 
     /// <summary>A device batch that takes longer counts as failed.</summary>
     public TimeSpan BatchTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Called before every step on a device; no setting, tests make it throw.</summary>
+    internal Action? BeforeDeviceStep { get; init; }
 }
 
 public sealed record BuildOptions

@@ -4,6 +4,7 @@ using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using PrivateKernels.Gpu;
 using PrivateKernels.Storage;
 using RpcStatus = Google.Rpc.Status;
 
@@ -30,6 +31,7 @@ static class Statuses
         LimitExceededException l => Build("LIMIT_EXCEEDED", l.Message, [("limit", $"Limits:{l.Limit}")]),
         NotLabelledException n => Build("NOT_LABELLED", n.Message, []),
         NotPerClassException n => Build("NOT_PER_CLASS", n.Message, []),
+        EngineFailedException e => Build("ENGINE_FAILED", e.Message, []),
         NoClassLargeEnoughException n => Build("NO_CLASS_LARGE_ENOUGH", n.Message, []),
         MechanismMismatchException m => Build("BUDGET_KIND_MISMATCH", m.Message, [("allowed", "MECHANISM_DISCRETE_LAPLACE")]),
         _ => Build(Reasons.Bug, $"the server failed; report incident {incident}.", [("incident", incident)]),

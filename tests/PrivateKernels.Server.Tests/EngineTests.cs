@@ -1,3 +1,5 @@
+using Google.Rpc;
+using Grpc.Core;
 using Grpc.Net.Client;
 using PrivateKernels.Gpu;
 using PrivateKernels.Server;
@@ -55,6 +57,68 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public async Task A_waiting_query_whose_call_ends_never_reaches_the_device()
+    {
+        using var simd = new SimdEngine(1);
+        using var device = new GatedEngine(simd);
+        using var batcher = new QueryBatcher(device, simd, mostPoints: 1000, simdBelowPoints: 0);
+        using var ended = new CancellationTokenSource();
+        Task<double[]> first = Task.Run(() => Ask(batcher, 0));
+        device.Entered.Wait(TestContext.Current.CancellationToken);
+        Task<double[]> dropped = Task.Run(() => Ask(batcher.For(ended.Token), 1));
+        Task<double[]> last = Task.Run(() => Ask(batcher, 2));
+        Assert.True(SpinWait.SpinUntil(() => batcher.Waiting == 2, TimeSpan.FromSeconds(30)));
+        await ended.CancelAsync();
+        // It gives up while the device is still busy with another call.
+        await Assert.ThrowsAsync<OperationCanceledException>(() => dropped);
+        Assert.Equal(1, batcher.Waiting);
+        device.Gate.Set();
+        await Task.WhenAll(first, last);
+        Assert.Equal((2, 3), (device.Runs, device.LargestRun));
+        Assert.Throws<OperationCanceledException>(() => Ask(batcher.For(ended.Token), 1));
+        Assert.Equal(2, device.Runs);
+    }
+
+    [Fact]
+    public async Task A_forced_engine_that_fails_ends_the_build_with_its_hold_returned_and_the_query_with_its_reason()
+    {
+        SkipWithoutOpenCl();
+        bool fails = false;
+        await using TestServer server = await TestServer.StartAsync(options => options with
+        {
+            Engine = new()
+            {
+                Prefer = EnginePreference.OpenCL,
+                AllowCpuOpenCl = true,
+                Threads = 1,
+                BeforeDeviceStep = () =>
+                {
+                    if (fails) throw new System.Runtime.InteropServices.ExternalException("the driver is gone");
+                },
+            },
+            Query = options.Query with { SimdBelowPoints = 0 },
+        });
+        await server.Datasets.CreateDatasetAsync(TestServer.NewDataset("people"));
+        await server.IngestAsync("people", TestServer.Pattern(20, 4), 4);
+        string release = (await server.BuildAsync(TestServer.NewRelease("people", "works", 0.2))).Name;
+        string before = await server.LedgerAsync("people");
+
+        fails = true;
+        Google.LongRunning.Operation failed = await server.EndAsync((await server.Releases.CreateReleaseAsync(
+            TestServer.NewRelease("people", "fails", 0.2))).Operation);
+        Assert.Equal("ENGINE_FAILED", failed.Error.GetDetail<ErrorInfo>().Reason);
+        // Spent, reserved and remaining units; the ledger itself has two more entries.
+        Assert.Equal(before.Split(' ')[..3], (await server.LedgerAsync("people")).Split(' ')[..3]);
+        Failure refused = await Failure.OfAsync(server.Queries.QueryAsync(new V1.QueryRequest
+        {
+            Release = release,
+            Points = new V1.Points { Dimension = 4, Values = { 0.1f, 0.2f, 0.3f, 0.4f } },
+        }));
+        Assert.Equal(("ENGINE_FAILED", StatusCode.Internal), (refused.Reason, refused.Code));
+        Assert.Contains("the driver is gone", server.Log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_failed_run_fails_its_callers_and_the_next_one_works()
     {
         using var simd = new SimdEngine(1);
@@ -68,11 +132,7 @@ public sealed class EngineTests
     [Fact]
     public async Task A_server_on_an_OpenCL_device_says_so_first_and_keeps_the_processor_second()
     {
-        if (GpuDevices.Find(allowCpuOpenCl: true).All(static d => d.Kind != EngineKind.OpenCl))
-        {
-            Assert.NotEqual("1", Environment.GetEnvironmentVariable("PK_REQUIRE_OPENCL"));
-            Assert.Skip("no OpenCL device on this machine; .ci/install-opencl.sh sets one up");
-        }
+        SkipWithoutOpenCl();
         string folder = Directory.CreateTempSubdirectory().FullName;
         var options = new ServerOptions
         {
@@ -91,6 +151,15 @@ public sealed class EngineTests
             Assert.True(info.Engines[0].MemoryBytes > 0);
         }
         Directory.Delete(folder, recursive: true);
+    }
+
+    static void SkipWithoutOpenCl()
+    {
+        if (GpuDevices.Find(allowCpuOpenCl: true).All(static d => d.Kind != EngineKind.OpenCl))
+        {
+            Assert.NotEqual("1", Environment.GetEnvironmentVariable("PK_REQUIRE_OPENCL"));
+            Assert.Skip("no OpenCL device on this machine; .ci/install-opencl.sh sets one up");
+        }
     }
 
     static double[] Ask(IEngine engine, int i)

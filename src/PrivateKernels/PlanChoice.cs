@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 
 namespace PrivateKernels;
 
@@ -17,7 +18,7 @@ sealed record PlanChoice(
     public ReleasePlan Best()
     {
         if (FrequencyGrid() is { } grid) return grid;
-        ReleasePlan plan = Build(DefaultFeatures());
+        ReleasePlan plan = PureBalance() ?? Build(DefaultFeatures());
         if (plan.Measurement.Sketch.Features == 0) return plan;
         while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
             && smaller.Request.Features < plan.Request.Features)
@@ -47,26 +48,29 @@ sealed record PlanChoice(
     FrequencyGridSketch? CreateGrid(long mostPairs) => FrequencyGridSketch.TryCreate(
         Function, Facts.Domain, Facts.MaxRecords, NoiseRatio, IsPure, (int)Math.Min(mostPairs, Limits.Cells / 2));
 
+    /// <summary>0 = the sketch's own default.</summary>
+    int DefaultFeatures() => Method == SketchMethod.Landmark
+        ? (int)Math.Min(
+            LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
+            Math.Min(Limits.Features, Limits.Cells - 1))
+        : 0;
+
     /// <summary>
     /// Under pure epsilon more features cost noise, 4m / eps^2 in variance, 2m / eps^2 for features of the angle: m* = n eps
-    /// sqrt(v / 8), or sqrt(v / 4), balances that with n^2 v / 2m (7.1).
+    /// sqrt(v / 8), or sqrt(v / 4), balances that with n^2 v / 2m (7.1). v depends on the map and the map on m, so the sizes of
+    /// every map are compared, four structured blocks among them.
     /// </summary>
-    int DefaultFeatures()
+    ReleasePlan? PureBalance()
     {
-        if (Method is SketchMethod.Paper or SketchMethod.PaperPlus) return 0;
-        if (Method == SketchMethod.Landmark)
-            return (int)Math.Min(
-                LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
-                Math.Min(Limits.Features, Limits.Cells - 1));
-        double balance = Function.Methods[0] switch
-        {
-            SketchMethod.Fourier => FourierSketch.StructuredVariance / 8,
-            SketchMethod.Spherical => SphericalSketch.StructuredVariance / 4,
-            _ => 0,
-        };
-        if (!IsPure || balance == 0) return 0;
-        double best = LikelyRecords * Epsilon * Math.Sqrt(balance);
-        return (int)Math.Clamp(best, 64, Math.Min(16384, Limits.Features));
+        if (!IsPure || Method is not (SketchMethod.Fourier or SketchMethod.Spherical)) return null;
+        bool angle = Method == SketchMethod.Spherical;
+        double[] variances = [angle ? SphericalSketch.StructuredVariance : FourierSketch.StructuredVariance,
+            FourierSketch.OrthogonalVariance, FourierSketch.DenseVariance];
+        var sizes = variances.Select(v => LikelyRecords * Epsilon * Math.Sqrt(v / (angle ? 4 : 8))).ToList();
+        sizes.Add(4.0 * BitOperations.RoundUpToPowerOf2((uint)Facts.Domain.Dimension));
+        int most = Math.Min(16384, Limits.Features);
+        return sizes.Select(m => (int)Math.Clamp(m, Math.Min(64, most), most)).Distinct().Select(TryBuild)
+            .OfType<ReleasePlan>().MinBy(plan => double.Hypot(plan.Accuracy.NoiseStd, plan.Accuracy.ApproximationStdPerRecord * LikelyRecords));
     }
 
     /// <summary>What sizes that grow with n are chosen for.</summary>

@@ -122,10 +122,15 @@ public sealed class FourierSketch : ISketch
 
     /// <summary>Noise: sqrt(variance of a cell / m) / A at every y. Approximation: sqrt(v / 2m), v from structures.md 2.2.</summary>
     public (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance) =>
-        (Math.Sqrt(noiseVariance / Features) / PairScale, Math.Sqrt((IsStructured ? StructuredVariance : DenseVariance) / (2 * Features)));
+        (Math.Sqrt(noiseVariance / Features) / PairScale, Math.Sqrt(FeatureVariance / (2 * Features)));
 
-    /// <summary>v of structures.md section 2: variance of one iid frequency's answer, averaged over real data.</summary>
-    internal const double StructuredVariance = 0.03, DenseVariance = 0.5;
+    /// <summary>
+    /// v of structures.md section 2: variance of one iid frequency's answer, averaged over real data, of blocks of orthogonal
+    /// rows; of dense rows, orthogonal as far as d allows, with stratified radii; of iid rows, the worst.
+    /// </summary>
+    internal const double StructuredVariance = 0.03, OrthogonalVariance = 0.1, DenseVariance = 0.5;
+
+    double FeatureVariance => IsStructured ? StructuredVariance : Function is IRadialSpectrum ? OrthogonalVariance : DenseVariance;
 
     public int RecipeBytes => 28 + 4 * Features;
 

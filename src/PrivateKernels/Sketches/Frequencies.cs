@@ -114,20 +114,13 @@ static class Frequencies
                 for (int before = row / d * d; before < row; before++)
                 {
                     ReadOnlySpan<double> other = q.AsSpan(before * d, d);
-                    double overlap = Dot(current, other);
+                    double overlap = DotProduct.Of(current, other);
                     for (int k = 0; k < d; k++) current[k] -= overlap * other[k];
                 }
-            double length = Math.Sqrt(Dot(current, current));
+            double length = Math.Sqrt(DotProduct.Of(current, current));
             for (int k = 0; k < d; k++) current[k] /= length;
         }
         return q;
-    }
-
-    static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
-    {
-        double sum = 0;
-        for (int k = 0; k < a.Length; k++) sum += a[k] * b[k];
-        return sum;
     }
 }
 

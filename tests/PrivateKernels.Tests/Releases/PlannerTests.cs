@@ -9,6 +9,24 @@ public sealed class PlannerTests
     static DatasetFacts Facts(int d, long records = 60_000, CostUnit unit = CostUnit.MuSquared) =>
         new(new Domain(d, 0, 1, 28), Adjacency.AddOrRemoveOne, 1, records, ["a", "b"], unit);
 
+    /// <summary>Under pure epsilon features cost noise: neither half of them nor twice as many is better.</summary>
+    [Theory]
+    [InlineData("gaussian", 7, 60_000)]
+    [InlineData("gaussian", 7, 2_000)]
+    [InlineData("laplacian", 100, 60_000)]
+    [InlineData("ntk_relu_1", 0, 20_000)]
+    public void Pure_sizes_balance_noise_and_approximation(string function, double bandwidth, long records)
+    {
+        var facts = new DatasetFacts(new Domain(784, 0, 1, 28), Adjacency.AddOrRemoveOne, 1, records, [], CostUnit.Epsilon);
+        var request = new ReleaseRequest { Function = function, Bandwidth = bandwidth, Seed = 3, Loss = new PrivacyLoss(1, 0) };
+        ReleasePlan plan = Planner.Plan(request, facts, new());
+        foreach (double factor in (double[])[0.5, 2])
+        {
+            ReleasePlan other = Planner.Plan(request with { Features = (int)(plan.Request.Features * factor) }, facts, new());
+            Assert.True(other.Accuracy.TotalStdAtMaxRecords > 0.99 * plan.Accuracy.TotalStdAtMaxRecords);
+        }
+    }
+
     [Fact]
     public void High_dimension_gets_structured_blocks_and_low_dimension_dense_rows()
     {

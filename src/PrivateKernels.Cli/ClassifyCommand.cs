@@ -17,13 +17,13 @@ static class ClassifyCommand
         HelpName = "FILE",
     };
 
-    static readonly Option<string?> Score = new Option<string?>("--score")
+    internal static Option<string?> Score { get; } = new Option<string?>("--score")
     {
         Description =
             "Average similarity, its sum, or nearest kernel mean (default: the best that the release allows).",
     }.AcceptOnlyFromAmong("mean", "sum", "nearest");
 
-    static readonly Option<string?> Out = new("--out")
+    internal static Option<string?> Out { get; } = new("--out")
     {
         Description = "Also write the class of every point (.npy: its index; .csv: its name and margin).",
         HelpName = "FILE.npy|FILE.csv",
@@ -45,14 +45,14 @@ static class ClassifyCommand
         double? accuracy = session.Get(Labels) is { } labels
             ? Accuracy(found, labels, await RowFile.ReadLabelsAsync(labels, new(classes), cancellation))
             : null;
-        if (session.Get(Out) is { } path) WriteOut(path, found, classes);
+        if (session.Get(Out) is { } path) WriteOut(path, found.Labels, found.Margins, classes);
         string[]? excluded = found.Excluded.Count == 0 ? null : [.. found.Excluded.Select(c => classes[c])];
         var document =
             new { Labels = found.Labels.Select(c => classes[c]), Accuracy = accuracy, ExcludedClasses = excluded };
         session.Terminal.Write(document, console => Write(session.Terminal, console, found, classes, accuracy));
     }
 
-    static ClassScore? ScoreOf(string? name) => name switch
+    internal static ClassScore? ScoreOf(string? name) => name switch
     {
         "mean" => ClassScore.Mean,
         "sum" => ClassScore.Sum,
@@ -68,10 +68,10 @@ static class ClassifyCommand
         return Enumerable.Range(0, truth.Length).Count(i => found.Labels[i] == truth[i]) / (double)truth.Length;
     }
 
-    static void WriteOut(string path, Classification found, string[] classes) => OutFile.Write(
-        path, () => NpyFile.Write<int>(path, found.Labels, 1),
+    internal static void WriteOut(string path, int[] labels, double[] margins, string[] classes) => OutFile.Write(
+        path, () => NpyFile.Write<int>(path, labels, 1),
         () => CsvFile.Write(
-            path, ["label", "margin"], found.Labels.Select((c, i) => new object[] { classes[c], found.Margins[i] })));
+            path, ["label", "margin"], labels.Select((c, i) => new object[] { classes[c], margins[i] })));
 
     static void Write(Terminal terminal, IAnsiConsole console, Classification found, string[] classes, double? accuracy)
     {

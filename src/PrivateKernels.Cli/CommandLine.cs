@@ -36,6 +36,7 @@ static class CommandLine
         ReleaseCommands.Create(),
         QueryCommand.Create(),
         ClassifyCommand.Create(),
+        JobCommands.Create(),
         LedgerCommand.Create(),
         FunctionsCommand.Create(),
         EncryptionCommand.Create(),

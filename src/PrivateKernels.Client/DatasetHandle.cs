@@ -106,6 +106,16 @@ public sealed class DatasetHandle
             return (page.Releases, page.NextPageToken);
         });
 
+    /// <summary>The classification jobs by releases of this dataset, newest first.</summary>
+    public IAsyncEnumerable<V1.ClassificationJob> ListJobsAsync(CancellationToken cancellation = default) =>
+        PrivateKernelsClient.Pages(async token =>
+        {
+            var request = new V1.ListClassificationJobsRequest { Parent = Name, PageSize = 1000, PageToken = token };
+            V1.ListClassificationJobsResponse page =
+                await _client.Caller.CallAsync(_client.Queries.ListClassificationJobsAsync, request, cancellation);
+            return (page.ClassificationJobs, page.NextPageToken);
+        });
+
     /// <summary>Prices releases and predicts their accuracy. Spends nothing.</summary>
     public async Task<IReadOnlyList<V1.ReleaseEstimate>> EstimateAsync(
         IEnumerable<ReleaseRequest> requests, CancellationToken cancellation = default)

@@ -57,6 +57,9 @@ public sealed class PrivateKernelsClient : IDisposable
     /// <summary>A release by the ids of its dataset and itself; no call is made.</summary>
     public ReleaseHandle Release(string dataset, string id) => new(this, dataset, id);
 
+    /// <summary>A classification job by the ids of its dataset and itself; no call is made.</summary>
+    public JobHandle Job(string dataset, string id) => new(this, dataset, id);
+
     /// <summary>Creates a dataset and opens, or joins, its account.</summary>
     /// <exception cref="PrivateKernelsException">DATASET_EXISTS, ACCOUNT_MISMATCH, INVALID_FIELD, ...</exception>
     public async Task<DatasetHandle> CreateDatasetAsync(

@@ -99,6 +99,36 @@ public sealed class ReleaseHandle
         }
     }
 
+    /// <summary>Classifies a PUBLIC dataset on the server, in the background, and waits for the end.</summary>
+    /// <param name="queryDataset">Id of the dataset; the rows that it has now take part.</param>
+    /// <param name="id">Id of the job; null = chosen by the server.</param>
+    /// <param name="score">How a score is made of a sum; null = the best that the release allows.</param>
+    /// <param name="progress">Hears the part that is classified, 0 to 1.</param>
+    /// <param name="requestId">Repeat it to take up a call that was cut off.</param>
+    /// <param name="cancellation">Stops waiting; the job goes on.</param>
+    /// <returns>The job, whose predictions <see cref="JobHandle.ReadAsync"/> reads.</returns>
+    public async Task<V1.ClassificationJob> ClassifyDatasetAsync(
+        string queryDataset, string? id = null, ClassScore? score = null, IProgress<double>? progress = null,
+        Guid? requestId = null, CancellationToken cancellation = default)
+    {
+        var request = new V1.CreateClassificationJobRequest
+        {
+            Parent = $"datasets/{Dataset}",
+            ClassificationJobId = id ?? "",
+            ClassificationJob = new()
+            {
+                Release = Name,
+                QueryDataset = $"datasets/{queryDataset}",
+                Score = (V1.ClassScore)(score ?? 0),
+            },
+            RequestId = requestId?.ToString("D") ?? PrivateKernelsClient.NewId(),
+        };
+        V1.CreateClassificationJobResponse created =
+            await _client.Caller.CallAsync(_client.Queries.CreateClassificationJobAsync, request, cancellation);
+        JobHandle job = _client.Job(Dataset, created.ClassificationJob.Name.Split('/')[^1]);
+        return await job.WaitAsync(created.Operation, progress, cancellation);
+    }
+
     /// <summary>Downloads the file, resuming where a broken stream stopped, and checks it.</summary>
     /// <param name="progress">Hears the part that has arrived, 0 to 1.</param>
     /// <param name="cancellation">Gives up.</param>

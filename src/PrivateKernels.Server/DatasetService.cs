@@ -6,7 +6,7 @@ using PrivateKernels.Storage;
 namespace PrivateKernels.Server;
 
 /// <summary>Datasets, ingest, budgets and the ledger on the wire.</summary>
-sealed class DatasetService(DataDirectory directory, ServerOptions options, BuildQueue builds, Drain drain)
+sealed class DatasetService(DataDirectory directory, ServerOptions options, BuildQueue builds, JobQueue jobs, Drain drain)
     : V1.DatasetService.DatasetServiceBase
 {
     public override async Task<V1.CreateDatasetResponse> CreateDataset(V1.CreateDatasetRequest request, ServerCallContext context)
@@ -71,7 +71,9 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         if (request.Force) await builds.StopAsync(id, context.CancellationToken);
         byte[] reply = await directory.Datasets.DeleteAsync(call, id, request.Etag, request.Force, static row =>
             new V1.DeleteDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) }.ToByteArray());
-        return V1.DeleteDatasetResponse.Parser.ParseFrom(reply);
+        var response = V1.DeleteDatasetResponse.Parser.ParseFrom(reply);
+        await jobs.StopAsync(job => job.DatasetUid == response.Dataset.Uid || job.QueryUid == response.Dataset.Uid);
+        return response;
     }
 
     public override async Task IngestPoints(

@@ -35,7 +35,7 @@ public sealed record LimitsOptions
     /// <summary>Unfinished uploads of one dataset.</summary>
     public int Uploads { get; init; } = 8;
 
-    /// <summary>Builds that may wait for their turn.</summary>
+    /// <summary>Builds that may wait for their turn, and as many classification jobs.</summary>
     public int QueuedBuilds { get; init; } = 64;
 
     /// <summary>Calls per second that one key may make over time.</summary>

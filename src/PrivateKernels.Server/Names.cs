@@ -3,7 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Resource names: "datasets/{dataset}", "datasets/{dataset}/releases/{release}", "operations/{uuid}".
+/// Resource names: "datasets/{dataset}", "datasets/{dataset}/releases/{release}",
+/// "datasets/{dataset}/classificationJobs/{job}", "operations/{uuid}".
 /// </summary>
 static class Names
 {
@@ -27,6 +28,13 @@ static class Names
         Match(name, ["datasets", "", "releases", ""]) is [var dataset, var release]
             ? (dataset, release)
             : throw Malformed(field, "datasets/{dataset}/releases/{release}");
+
+    internal static (string Dataset, string Job) Job(string name, string field) =>
+        FindJob(name) ?? throw Malformed(field, "datasets/{dataset}/classificationJobs/{job}");
+
+    /// <summary>The ids in the name of a classification job; null if it is the name of something else.</summary>
+    internal static (string Dataset, string Job)? FindJob(string name) =>
+        Match(name, ["datasets", "", "classificationJobs", ""]) is [var dataset, var job] ? (dataset, job) : null;
 
     internal static Guid Operation(string name, string field) =>
         name.StartsWith("operations/", StringComparison.Ordinal) && Guid.TryParseExact(name["operations/".Length..], "D", out Guid id)

@@ -5,8 +5,10 @@ using PrivateKernels.Storage;
 
 namespace PrivateKernels.Server;
 
-/// <summary>Follows builds. An operation that the caller may not see is not there for it.</summary>
-sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain drain) : Operations.OperationsBase
+/// <summary>Follows builds and classification jobs. An operation that the caller may not see is not there for it.</summary>
+sealed class OperationsService(
+    DataDirectory directory, BuildQueue builds, JobQueue jobs, RetentionOptions retention, Drain drain)
+    : Operations.OperationsBase
 {
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
@@ -19,7 +21,7 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
     {
         string uid = Uid(request.Name, context);
         Operation now = Read(uid);
-        if (now.Done || builds.Find(uid) is not { } job) return Read(uid);
+        if (now.Done || (builds.Find(uid)?.Ended ?? jobs.Find(uid)?.Ended) is not { } ended) return Read(uid);
         TimeSpan asked = request.Timeout is { } timeout ? Checked(timeout) : LongestWait;
         // The latest state must reach the caller before its deadline does.
         TimeSpan left = context.Deadline - DateTime.UtcNow - ReplyTime;
@@ -27,7 +29,7 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Token);
         try
         {
-            await job.Ended.WaitAsync(asked < LongestWait ? asked : LongestWait, either.Token);
+            await ended.WaitAsync(asked < LongestWait ? asked : LongestWait, either.Token);
         }
         catch (TimeoutException)
         {
@@ -43,7 +45,8 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
     public override async Task<Empty> CancelOperation(CancelOperationRequest request, ServerCallContext context)
     {
         string uid = Uid(request.Name, context);
-        if (builds.Find(uid) is { } job) await builds.CancelAsync(job);
+        if (builds.Find(uid) is { } build) await builds.CancelAsync(build);
+        if (jobs.Find(uid) is { } job) await jobs.CancelAsync(job);
         return new Empty();
     }
 
@@ -79,11 +82,17 @@ sealed class OperationsService(DataDirectory directory, BuildQueue builds, Drain
         }
         var response = new ListOperationsResponse();
         response.NextPageToken = Paging.Fill(
-            found, size, response.Operations, row => OperationWire.ToWire(row, directory, builds), static row => row.Uid, binding);
+            found, size, response.Operations, ToWire, static row => row.Uid, binding);
         return Task.FromResult(response);
     }
 
-    Operation Read(string uid) => OperationWire.ToWire(directory.Operations.Get(uid), directory, builds);
+    Operation Read(string uid) => ToWire(directory.Operations.Get(uid));
+
+    Operation ToWire(OperationRow row)
+    {
+        if (Names.FindJob(row.Target) is not { } job) return OperationWire.ToWire(row, directory, builds);
+        return JobWire.ToWire(row, directory.Jobs.Get(job.Dataset, job.Job), jobs.Find(row.Uid), retention.Jobs);
+    }
 
     string Uid(string name, ServerCallContext context)
     {

@@ -6,11 +6,14 @@ sealed class QueryGate(int concurrency, int queueLength) : IDisposable
     readonly SemaphoreSlim _turns = new(concurrency);
     int _inside;
 
-    internal async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
+    /// <param name="work">What to compute.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
+    /// <param name="waits">Wait however many do: for work that nobody waits for.</param>
+    internal async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation, bool waits = false)
     {
         try
         {
-            if (Interlocked.Increment(ref _inside) > concurrency + queueLength)
+            if (Interlocked.Increment(ref _inside) > concurrency + queueLength && !waits)
                 throw new Refusal("OVERLOADED", $"{queueLength} query batches are waiting; retry in a moment.",
                     ("limit", "Query:QueueLength"));
             await _turns.WaitAsync(cancellation);

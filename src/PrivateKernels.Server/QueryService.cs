@@ -7,13 +7,13 @@ namespace PrivateKernels.Server;
 
 /// <summary>Answers from releases. Touches nothing private, spends nothing.</summary>
 sealed class QueryService(
-    DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, Drain drain,
-    Access access)
+    DataDirectory directory, ServerOptions options, ReleaseCache cache, Engines engines, QueryGate gate, JobCalls jobs,
+    Drain drain, Access access)
     : V1.QueryService.QueryServiceBase
 {
     public override async Task<V1.QueryResponse> Query(V1.QueryRequest request, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Release, context);
+        ReleaseRow row = Row(directory, request.Release, "release", context);
         var batch = new QueryBatch(request.Points, request.ClassName, request.AllClasses, options.Limits);
         access.TakePoints(Caller.Of(context), batch.Count);
         return await gate.RunAsync(
@@ -43,7 +43,7 @@ sealed class QueryService(
             if (!first && request.Sequence <= last) throw Refusal.Field("sequence", "must increase from message to message");
             last = request.Sequence;
             if (request.Release.Length > 0)
-                (row, asked) = (Row(request.Release, context), (request.ClassName, request.AllClasses));
+                (row, asked) = (Row(directory, request.Release, "release", context), (request.ClassName, request.AllClasses));
             else if (request.ClassName.Length > 0 || request.AllClasses)
                 throw Refusal.Field("release", "must come with class_name and all_classes");
             ReleaseRow current = row ?? throw Refusal.Field("release", "must be set in the first message");
@@ -65,16 +65,8 @@ sealed class QueryService(
 
     public override async Task<V1.ClassifyResponse> Classify(V1.ClassifyRequest request, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Release, context);
-        ClassScore? score = request.Score switch
-        {
-            V1.ClassScore.Unspecified => null,
-            V1.ClassScore.Mean => ClassScore.Mean,
-            V1.ClassScore.Sum => ClassScore.Sum,
-            V1.ClassScore.NearestKernelMean => ClassScore.NearestKernelMean,
-            V1.ClassScore.LeastSquares => throw Refusal.Field("score", "CLASS_SCORE_LEAST_SQUARES is not in this version"),
-            _ => throw Refusal.Field("score", "is not a known value"),
-        };
+        ReleaseRow row = Row(directory, request.Release, "release", context);
+        ClassScore? score = Score(request.Score, "score");
         var batch = new QueryBatch(request.Points, "", false, options.Limits);
         access.TakePoints(Caller.Of(context), batch.Count);
         return await gate.RunAsync(
@@ -88,6 +80,24 @@ sealed class QueryService(
             },
             context.CancellationToken);
     }
+
+    public override Task<V1.CreateClassificationJobResponse> CreateClassificationJob(
+        V1.CreateClassificationJobRequest request, ServerCallContext context) =>
+        jobs.CreateAsync(request, context);
+
+    public override Task<V1.GetClassificationJobResponse> GetClassificationJob(
+        V1.GetClassificationJobRequest request, ServerCallContext context) => Task.FromResult(jobs.Get(request));
+
+    public override Task<V1.ListClassificationJobsResponse> ListClassificationJobs(
+        V1.ListClassificationJobsRequest request, ServerCallContext context) => Task.FromResult(jobs.List(request));
+
+    public override Task<V1.DeleteClassificationJobResponse> DeleteClassificationJob(
+        V1.DeleteClassificationJobRequest request, ServerCallContext context) => jobs.DeleteAsync(request, context);
+
+    public override Task ReadPredictions(
+        V1.ReadPredictionsRequest request, IServerStreamWriter<V1.ReadPredictionsResponse> responseStream,
+        ServerCallContext context) =>
+        jobs.ReadAsync(request, responseStream, context);
 
     public override Task<V1.ListPairFunctionsResponse> ListPairFunctions(
         V1.ListPairFunctionsRequest request, ServerCallContext context)
@@ -132,10 +142,21 @@ sealed class QueryService(
         return Task.FromResult(response);
     }
 
-    /// <summary>A release that can answer: READY, of this name.</summary>
-    ReleaseRow Row(string name, ServerCallContext context)
+    /// <summary>The score asked for; null = the best that the release allows.</summary>
+    internal static ClassScore? Score(V1.ClassScore score, string field) => score switch
     {
-        (string dataset, string id) = Names.Release(name, "release");
+        V1.ClassScore.Unspecified => null,
+        V1.ClassScore.Mean => ClassScore.Mean,
+        V1.ClassScore.Sum => ClassScore.Sum,
+        V1.ClassScore.NearestKernelMean => ClassScore.NearestKernelMean,
+        V1.ClassScore.LeastSquares => throw Refusal.Field(field, "CLASS_SCORE_LEAST_SQUARES is not in this version"),
+        _ => throw Refusal.Field(field, "is not a known value"),
+    };
+
+    /// <summary>A release that can answer: READY, of this name.</summary>
+    internal static ReleaseRow Row(DataDirectory directory, string name, string field, ServerCallContext context)
+    {
+        (string dataset, string id) = Names.Release(name, field);
         ReleaseRow row = directory.Releases.Get(dataset, id);
         return row.State switch
         {

@@ -113,7 +113,7 @@ sealed class ReleaseService(
             if (drain.Token.IsCancellationRequested) throw Refusal.ShuttingDown();
             long offset = file.Position;
             int read = await file.ReadAtLeastAsync(part, part.Length, throwOnEndOfStream: false, context.CancellationToken);
-            Task write = responseStream.WriteAsync(new V1.DownloadReleaseResponse
+            var message = new V1.DownloadReleaseResponse
             {
                 Offset = offset,
                 Data = ByteString.CopyFrom(part, 0, read),
@@ -121,11 +121,8 @@ sealed class ReleaseService(
                 TotalBytes = file.Length,
                 Sha256 = DatasetWire.Bytes(row.Sha256),
                 PostedAt = first ? DatasetWire.ToWire(directory.Ledger.Certify(row.PostedAt!)) : null,
-            });
-            // Whoever does not read is cut off; the pending write ends with the stream.
-            if (await Task.WhenAny(write, Task.Delay(options.Limits.WriteTimeout, context.CancellationToken)) != write)
-                context.GetHttpContext().Abort();
-            await write;
+            };
+            await responseStream.WritePartAsync(message, options.Limits.WriteTimeout, context);
             first = false;
         }
     }

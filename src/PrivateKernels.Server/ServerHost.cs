@@ -119,10 +119,12 @@ public sealed class ServerHost : IAsyncDisposable
         if (options.Grpc.Reflection) services.AddGrpcReflection();
         services.AddSingleton(parts.Health);
         services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Access));
-        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Drain));
+        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, parts.Drain));
         services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, parts.Drain));
-        services.AddSingleton(new QueryService(parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, parts.Drain, parts.Access));
-        services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Drain));
+        var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, parts.Drain);
+        services.AddSingleton(new QueryService(
+            parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, parts.Drain, parts.Access));
+        services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Jobs, options.Retention, parts.Drain));
         WebApplication app = builder.Build();
         FrameworkLimits.Use(app, options.Limits);
         parts.Access.Use(app);
@@ -182,8 +184,8 @@ public sealed class ServerHost : IAsyncDisposable
 
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
-        Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, QueryGate Gate,
-        StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, KeyRing? Keys, Access Access)
+        Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, JobQueue Jobs,
+        QueryGate Gate, StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, KeyRing? Keys, Access Access)
         : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log)
@@ -206,16 +208,18 @@ public sealed class ServerHost : IAsyncDisposable
             }
             var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);
             int queries = options.Query.Concurrency > 0 ? options.Query.Concurrency : Environment.ProcessorCount;
+            var gate = new QueryGate(queries, options.Query.QueueLength);
             return new Parts(
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
-                new BuildQueue(directory, engines, cache, options, log), new QueryGate(queries, options.Query.QueueLength),
-                new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key,
+                new BuildQueue(directory, engines, cache, options, log), new JobQueue(directory, engines, cache, gate, options.Limits, log),
+                gate, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key,
                 keys, new Access(keys, options.Limits, log, TimeProvider.System));
         }
 
         public async ValueTask DisposeAsync()
         {
             await Builds.DisposeAsync();
+            await Jobs.DisposeAsync();
             Directory.Dispose();
             Gate.Dispose();
             Drain.Dispose();

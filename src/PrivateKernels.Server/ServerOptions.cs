@@ -52,6 +52,7 @@ public sealed record ServerOptions
         Require(ReleaseCache.Bytes >= 0, "ReleaseCache:Bytes", ReleaseCache.Bytes, "must not be negative");
         Require(Retention.Uploads > TimeSpan.Zero, "Retention:Uploads", Retention.Uploads, "must be above 0");
         Require(Retention.Operations > TimeSpan.Zero, "Retention:Operations", Retention.Operations, "must be above 0");
+        Require(Retention.Jobs > TimeSpan.Zero, "Retention:Jobs", Retention.Jobs, "must be above 0");
         Require(Retention.RequestIds > TimeSpan.Zero, "Retention:RequestIds", Retention.RequestIds, "must be above 0");
         Require(Shutdown.Drain >= TimeSpan.Zero, "Shutdown:Drain", Shutdown.Drain, "must not be negative");
         Limits.Validate();
@@ -63,6 +64,7 @@ public sealed record ServerOptions
         EncryptionKey = key,
         UploadRetention = Retention.Uploads,
         OperationRetention = Retention.Operations,
+        JobRetention = Retention.Jobs,
         RequestIdRetention = Retention.RequestIds,
         MaxDatasets = Limits.Datasets,
         MaxReleasesPerDataset = Limits.Releases,
@@ -194,6 +196,9 @@ public sealed record RetentionOptions
 
     /// <summary>Ended operations are forgotten after this.</summary>
     public TimeSpan Operations { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Classification jobs that have ended are forgotten after this, with their predictions.</summary>
+    public TimeSpan Jobs { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>Request ids of calls that spend nothing are forgotten after this.</summary>
     public TimeSpan RequestIds { get; init; } = TimeSpan.FromDays(30);

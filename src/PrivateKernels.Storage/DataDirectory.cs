@@ -27,6 +27,7 @@ public sealed class DataDirectory : IDisposable
         Datasets = new(this);
         Releases = new(this);
         Operations = new(this);
+        Jobs = new(this);
     }
 
     public DatasetStore Datasets { get; }
@@ -36,6 +37,8 @@ public sealed class DataDirectory : IDisposable
     public ReleaseStore Releases { get; }
 
     public OperationStore Operations { get; }
+
+    public JobStore Jobs { get; }
 
     internal StorageOptions Options { get; }
 
@@ -52,7 +55,7 @@ public sealed class DataDirectory : IDisposable
         Disk.CreateDirectory(path);
         if (new DriveInfo(path).DriveType == DriveType.Network)
             throw new InvalidFieldException("data.directory", path, "must be on a local disk, not on a network file system");
-        foreach (string part in (ReadOnlySpan<string>)["datasets", "releases", "pending"])
+        foreach (string part in (ReadOnlySpan<string>)["datasets", "releases", "pending", "predictions"])
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
         DatabaseSession? database = null;
@@ -110,6 +113,7 @@ public sealed class DataDirectory : IDisposable
     public async Task ExpireAsync()
     {
         await Datasets.ExpireUploadsAsync().ConfigureAwait(false);
+        await Jobs.ExpireAsync().ConfigureAwait(false);
         await Writer.SubmitAsync("expire", t =>
         {
             t.Database.Execute("DELETE FROM operations WHERE ended_s < $1", t.Time - Options.OperationRetention);
@@ -135,6 +139,10 @@ public sealed class DataDirectory : IDisposable
     internal string DatasetsPath => Path.Combine(_path, "datasets");
 
     internal string ReleasesPath => Path.Combine(_path, "releases");
+
+    internal string PredictionsPath => Path.Combine(_path, "predictions");
+
+    internal string PredictionPath(string jobUid) => Path.Combine(PredictionsPath, $"{jobUid}.pkp");
 
     internal string PendingDirectory => Path.Combine(_path, "pending");
 
@@ -169,6 +177,13 @@ public sealed class DataDirectory : IDisposable
         {
             throw Writer.Fail(74, $"A durable step failed: {name}.", e);
         }
+    }
+
+    /// <summary>Refuses a write before the volume is full (STORAGE_FULL): one that fails may end the process.</summary>
+    internal void CheckSpace(string path, long bytes)
+    {
+        if (new DriveInfo(path).AvailableFreeSpace < Options.MinFreeBytes + bytes)
+            throw new StorageException(Reasons.StorageFull, "The volume of the data directory is nearly full.");
     }
 
     /// <summary>Makes the file of a posted release readable under its name. May be repeated.</summary>

@@ -63,19 +63,26 @@ public sealed class DatasetStore
     /// </summary>
     public async Task<byte[]> DeleteAsync(Call call, string id, string etag, bool force, Func<DatasetRow, byte[]> reply)
     {
+        List<JobRow> jobs = [];
         (byte[] bytes, string? uid, List<ReleaseRow> releases) = await _directory.Writer.SubmitAsync("delete", t =>
         {
             if (t.FindReply(call) is { } earlier) return (earlier, null, []);
             StoredDataset dataset = DatasetTable.GetActive(t.Database, id);
             DatasetTable.CheckEtag(etag, dataset.Row.Etag);
             List<ReleaseRow> gone = RetireAll(t, dataset.Row, force);
+            jobs = JobTable.OfDataset(t.Database, dataset.Row.Uid);
+            foreach (JobRow job in jobs) JobTable.Delete(t, job);
             DatasetRow tombstone = DatasetTable.Bury(t, dataset);
             return (t.KeepReply(call, reply(tombstone)), (string?)tombstone.Uid, gone);
         }, call.ValidateOnly).ConfigureAwait(false);
         if (uid is null || call.ValidateOnly) return bytes;
         Failpoint.Hit("delete.after_tombstone");
         _uploads.ForgetAll(uid);
-        _directory.Durably("delete", () => _directory.DeleteFiles(uid, releases));
+        _directory.Durably("delete", () =>
+        {
+            _directory.DeleteFiles(uid, releases);
+            foreach (JobRow job in jobs) _directory.Jobs.DeleteFile(job.Uid);
+        });
         _directory.ForgetDeletedPages();
         return bytes;
     }
@@ -110,9 +117,11 @@ public sealed class DatasetStore
     {
         DatasetRow row = _directory.Read(d => DatasetTable.GetActive(d, id)).Row;
         if (row.Definition.Kind != DatasetKind.Public)
-            throw new StorageException(Reasons.NotPublic, "The rows of this dataset are not public.");
+            throw NotPublic();
         return _directory.ReadRows(row, _directory.Read(d => DatasetTable.Segments(d, row.Uid)), static _ => { });
     }
+
+    internal static StorageException NotPublic() => new(Reasons.NotPublic, "The rows of this dataset are not public.");
 
     internal Task ExpireUploadsAsync() => _uploads.ExpireAsync();
 

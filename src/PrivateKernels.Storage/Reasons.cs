@@ -12,6 +12,9 @@ public static class Reasons
     /// <summary>Metadata: resource.</summary>
     public const string ReleaseExists = "RELEASE_EXISTS";
 
+    /// <summary>Metadata: resource.</summary>
+    public const string JobExists = "JOB_EXISTS";
+
     public const string RequestIdReused = "REQUEST_ID_REUSED";
 
     /// <summary>Metadata: limit, spent, reserved, requested, remaining (units), unit.</summary>
@@ -38,6 +41,12 @@ public static class Reasons
 
     /// <summary>Metadata: operation.</summary>
     public const string ReleaseNotReady = "RELEASE_NOT_READY";
+
+    /// <summary>Metadata: operation.</summary>
+    public const string JobNotReady = "JOB_NOT_READY";
+
+    /// <summary>The end of work that was asked to stop.</summary>
+    public const string Cancelled = "CANCELLED";
 
     /// <summary>Metadata: limit, value.</summary>
     public const string LimitExceeded = "LIMIT_EXCEEDED";

@@ -19,6 +19,7 @@ sealed class Recovery(DataDirectory directory)
         foreach (ReservationRow open in reservations.Where(static r => r.State == ReservationState.Reserved))
             if (!PostIfWhole(open)) builds.Add(NextAttempt(open));
         DeletePending(static _ => true);
+        directory.Jobs.DeleteStrayFiles();
         return builds;
     }
 

@@ -108,6 +108,14 @@ sealed class SqliteDialect(string path) : Dialect
           created_s INTEGER NOT NULL, ended_s INTEGER, error_reason TEXT NOT NULL, error_message TEXT NOT NULL) STRICT
         """,
         """
+        CREATE TABLE jobs (row_id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,
+          dataset_uid TEXT NOT NULL, id TEXT NOT NULL, release_id TEXT NOT NULL, release_uid TEXT NOT NULL,
+          query_id TEXT NOT NULL, query_uid TEXT NOT NULL, mark INTEGER NOT NULL, score INTEGER NOT NULL,
+          excluded BLOB NOT NULL, creator TEXT NOT NULL, operation_uid TEXT NOT NULL, state INTEGER NOT NULL,
+          created_s INTEGER NOT NULL, ended_s INTEGER, row_count INTEGER NOT NULL, labelled_count INTEGER NOT NULL,
+          correct_count INTEGER NOT NULL, UNIQUE (dataset_id, id)) STRICT
+        """,
+        """
         CREATE TABLE idempotency (method TEXT NOT NULL, parent TEXT NOT NULL, request_id TEXT NOT NULL,
           request_hash BLOB NOT NULL, response BLOB NOT NULL, at_s INTEGER NOT NULL,
           PRIMARY KEY (method, parent, request_id)) STRICT

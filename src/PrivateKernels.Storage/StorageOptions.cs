@@ -36,6 +36,9 @@ public sealed record StorageOptions
     /// <summary>How long ended operations are kept.</summary>
     public TimeSpan OperationRetention { get; init; } = TimeSpan.FromDays(30);
 
+    /// <summary>How long ended classification jobs are kept, with their predictions.</summary>
+    public TimeSpan JobRetention { get; init; } = TimeSpan.FromDays(30);
+
     public int MaxDatasets { get; init; } = 10_000;
 
     public int MaxReleasesPerDataset { get; init; } = 10_000;

@@ -40,10 +40,12 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
     }
 
     /// <summary>The stored reply of an earlier call with this id, or null; REQUEST_ID_REUSED if that was another call.</summary>
-    internal byte[]? FindReply(Call call)
+    internal byte[]? FindReply(Call call) => FindReply(Database, call);
+
+    internal static byte[]? FindReply(SqliteSession database, Call call)
     {
         if (call.ValidateOnly) return null;
-        (byte[] Hash, byte[] Reply)? found = Database.Query(
+        (byte[] Hash, byte[] Reply)? found = database.Query(
             "SELECT request_hash, response FROM idempotency WHERE method = $1 AND parent = $2 AND request_id = $3",
             static r => ((byte[])r[0], (byte[])r[1]), call.Method, call.Parent, call.RequestId)
             .Select(static r => ((byte[], byte[])?)r).FirstOrDefault();

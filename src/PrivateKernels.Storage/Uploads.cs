@@ -91,12 +91,7 @@ sealed class Uploads(DataDirectory directory)
         foreach ((string Uid, string UploadId) key in _files.Keys) Forget(key.Uid, key.UploadId);
     }
 
-    /// <summary>Refuses a batch before the volume is full: a write that fails would end the process.</summary>
-    internal void CheckSpace(DatasetRow dataset, long bytes)
-    {
-        if (new DriveInfo(directory.DatasetPath(dataset.Uid)).AvailableFreeSpace < directory.Options.MinFreeBytes + bytes)
-            throw new StorageException(Reasons.StorageFull, "The volume of the data directory is nearly full.");
-    }
+    internal void CheckSpace(DatasetRow dataset, long bytes) => directory.CheckSpace(directory.DatasetPath(dataset.Uid), bytes);
 
     internal async Task ExpireAsync()
     {

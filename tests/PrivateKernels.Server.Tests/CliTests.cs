@@ -120,6 +120,28 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_job_classifies_a_public_dataset_and_its_predictions_are_those_of_classify()
+    {
+        await CreateAndImportAsync("animals");
+        await ReleaseAsync("animals", "first", 5);
+        await OkAsync("dataset", "create", "open", "--public", "--dimension", "2", "--classes", "cat,dog");
+        await OkAsync("dataset", "import", "open", At("rows.csv"));
+        JsonElement job = await OkAsync("job", "create", "animals/first", "open", "--id", "test", "--out", At("job.csv"));
+        Assert.Equal(("animals/test", "succeeded", 300L), (
+            job.GetProperty("job").GetString(), job.GetProperty("state").GetString(), job.GetProperty("rows").GetInt64()));
+        Assert.InRange(job.GetProperty("accuracy").GetDouble(), 0.9, 1);
+        JsonElement read = await OkAsync("job", "read", "animals/test");
+        Assert.Equal(300, read.GetProperty("labels").GetArrayLength());
+        Assert.StartsWith("label,margin", await File.ReadAllTextAsync(At("job.csv"), Now));
+        JsonElement list = await OkAsync("job", "list", "animals");
+        Assert.Equal("animals/test", list.GetProperty("jobs")[0].GetProperty("job").GetString());
+        Assert.Equal("succeeded", (await OkAsync("job", "show", "animals/test")).GetProperty("state").GetString());
+        await OkAsync("job", "delete", "animals/test");
+        JsonElement gone = await FailAsync(1, "job", "show", "animals/test");
+        Assert.Equal("RESOURCE_NOT_FOUND", gone.GetProperty("reason").GetString());
+    }
+
+    [Fact]
     public async Task Offline_answers_are_the_servers_bit_for_bit()
     {
         await CreateAndImportAsync("animals");

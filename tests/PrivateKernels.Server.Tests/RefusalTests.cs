@@ -16,11 +16,6 @@ public sealed class RefusalTests
         [
             () => server.Datasets.ExportPrivacyEventsAsync(new ExportPrivacyEventsRequest()).ResponseAsync,
             () => server.Releases.ImportRelease().ResponseAsync,
-            () => server.Queries.CreateClassificationJobAsync(new CreateClassificationJobRequest()).ResponseAsync,
-            () => server.Queries.GetClassificationJobAsync(new GetClassificationJobRequest()).ResponseAsync,
-            () => server.Queries.ListClassificationJobsAsync(new ListClassificationJobsRequest()).ResponseAsync,
-            () => server.Queries.DeleteClassificationJobAsync(new DeleteClassificationJobRequest()).ResponseAsync,
-            () => server.Queries.ReadPredictions(new ReadPredictionsRequest()).ResponseStream.MoveNext(CancellationToken.None),
         ];
         foreach (Func<Task> call in calls)
             Assert.Equal(StatusCode.Unimplemented, (await Failure.OfAsync(call)).Code);

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using Microsoft.Data.Sqlite;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>Rows of classification jobs in the database.</summary>
+static class JobTable
+{
+    const string Select =
+        """
+        SELECT row_id, uid, dataset_id, dataset_uid, id, release_id, release_uid, query_id, query_uid, mark, score, excluded, creator,
+          operation_uid, state, created_s, ended_s, row_count, labelled_count, correct_count FROM jobs
+
+        """;
+
+    internal static JobRow? FindByName(SqliteSession database, string datasetId, string id) =>
+        // A job of an earlier life of the dataset's id is gone with it.
+        database.First($"{Select} WHERE dataset_id = $1 AND id = $2", Read, datasetId, id);
+
+    internal static JobRow? FindByUid(SqliteSession database, string uid) =>
+        database.First($"{Select} WHERE uid = $1", Read, uid);
+
+    internal static List<JobRow> List(SqliteSession database, string datasetUid, long? beforeRow, int count) =>
+        database.Query(
+            $"{Select} WHERE dataset_uid = $1 AND row_id < $2 ORDER BY row_id DESC LIMIT $3",
+            Read, datasetUid, beforeRow ?? long.MaxValue, count);
+
+    internal static List<JobRow> All(SqliteSession database) => database.Query($"{Select} ORDER BY row_id", Read);
+
+    internal static List<JobRow> OfDataset(SqliteSession database, string datasetUid) =>
+        database.Query($"{Select} WHERE dataset_uid = $1 ORDER BY row_id", Read, datasetUid);
+
+    internal static List<JobRow> EndedBefore(SqliteSession database, DateTimeOffset time) =>
+        database.Query($"{Select} WHERE ended_s < $1 ORDER BY row_id", Read, time);
+
+    internal static JobRow Create(Transaction t, NewJob job, DatasetRow query)
+    {
+        string uid = Guid.NewGuid().ToString(), operationUid = Guid.NewGuid().ToString();
+        ReleaseRow release = job.Release;
+        t.Database.Execute(
+            """
+            INSERT INTO jobs (uid, dataset_id, dataset_uid, id, release_id, release_uid, query_id, query_uid, mark, score, excluded,
+              creator, operation_uid, state, created_s, row_count, labelled_count, correct_count)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, 0, 0, 0)
+            """,
+            uid, release.DatasetId, release.DatasetUid, job.Id, release.Id, release.Uid, query.Id, query.Uid,
+            DatasetTable.LastCommit(t.Database, query.Uid), (long)job.Score, Bytes(job.Excluded), job.Creator, operationUid, t.Time);
+        JobRow row = FindByUid(t.Database, uid)!;
+        t.Database.Execute(
+            """
+            INSERT INTO operations (uid, dataset_id, target, creator, created_s, error_reason, error_message)
+              VALUES ($1, $2, $3, $4, $5, '', '')
+            """,
+            operationUid, row.DatasetId, row.Name, job.Creator, t.Time);
+        return row;
+    }
+
+    /// <summary>Ends a job that is under way, with its operation; false if it has ended or is gone.</summary>
+    internal static bool End(Transaction t, string uid, JobState state, JobCounts counts, string reason, string message)
+    {
+        if (FindByUid(t.Database, uid) is not { State: JobState.Queued } job) return false;
+        t.Database.Execute(
+            "UPDATE jobs SET state = $1, ended_s = $2, row_count = $3, labelled_count = $4, correct_count = $5 WHERE uid = $6",
+            state, t.Time, counts.Rows, counts.Labelled, counts.Correct, uid);
+        ReleaseTable.EndOperation(t, job.OperationUid, reason, message);
+        return true;
+    }
+
+    /// <summary>Forgets a job with its operation.</summary>
+    internal static void Delete(Transaction t, JobRow job)
+    {
+        t.Database.Execute("DELETE FROM jobs WHERE uid = $1", job.Uid);
+        t.Database.Execute("DELETE FROM operations WHERE uid = $1", job.OperationUid);
+    }
+
+    static byte[] Bytes(IReadOnlyList<int> classes)
+    {
+        var bytes = new byte[sizeof(int) * classes.Count];
+        for (int i = 0; i < classes.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(sizeof(int) * i), classes[i]);
+        return bytes;
+    }
+
+    static int[] Classes(byte[] bytes)
+    {
+        var classes = new int[bytes.Length / sizeof(int)];
+        for (int i = 0; i < classes.Length; i++) classes[i] = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(sizeof(int) * i));
+        return classes;
+    }
+
+    static JobRow Read(SqliteDataReader r) => new(
+        r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7),
+        r.GetString(8), r.GetInt64(9), (int)r.GetInt64(10), Classes((byte[])r[11]), r.GetString(12), r.GetString(13),
+        (JobState)r.GetInt64(14), ReleaseTable.Time(r, 15)!.Value, ReleaseTable.Time(r, 16),
+        new(r.GetInt64(17), r.GetInt64(18), r.GetInt64(19)));
+}

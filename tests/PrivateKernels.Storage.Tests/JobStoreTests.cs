@@ -1,0 +1,104 @@
+using System.Text;
+
+namespace PrivateKernels.Tests;
+
+public sealed class JobStoreTests
+{
+    const int Rows = 2 * PredictionWriter.BlockRows + 100;
+
+    [Fact]
+    public async Task Jobs_are_forgotten_with_their_predictions_once_their_time_is_over()
+    {
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open(scratch.Options with { JobRetention = TimeSpan.FromDays(-1) });
+        JobRow job = await FinishAsync(directory, await CreateAsync(directory));
+        JobRow waiting = await CreateAsync(directory, "waiting");
+        Assert.Equal(Rows, directory.Jobs.Read(job, 0).Sum(static b => b.Classes.Length));
+        await directory.ExpireAsync();
+        Assert.Empty(Directory.GetFiles(scratch.FileOf("predictions")));
+        await Scratch.Refused(Reasons.ResourceNotFound, () => Task.FromResult(directory.Jobs.Get("people", "job")));
+        // One that has not ended does not grow old.
+        Assert.Equal(waiting.Uid, Assert.Single(directory.Jobs.ListUnfinished()).Uid);
+    }
+
+    [Fact]
+    public async Task Predictions_that_are_cut_or_altered_go_on_behind_the_last_whole_block()
+    {
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        JobRow job = await FinishAsync(directory, await CreateAsync(directory));
+        string path = scratch.FileOf($"predictions/{job.Uid}.pkp");
+        byte[] whole = await File.ReadAllBytesAsync(path);
+        for (int cut = 0; cut < whole.Length; cut += 257)
+        {
+            await File.WriteAllBytesAsync(path, whole[..cut]);
+            Assert.Equal(Math.Min(cut / (8 + 12 * PredictionWriter.BlockRows), 2), Resumable(directory, job));
+            await Scratch.Refused(Reasons.FileCorrupt, () => Task.FromResult(directory.Jobs.Read(job, 0).ToList()));
+        }
+        for (int flip = 0; flip < whole.Length; flip += 1023)
+        {
+            byte[] altered = [.. whole];
+            altered[flip] ^= 4;
+            await File.WriteAllBytesAsync(path, altered);
+            await Scratch.Refused(Reasons.FileCorrupt, () => Task.FromResult(directory.Jobs.Read(job, 0).ToList()));
+        }
+    }
+
+    [Fact]
+    public async Task A_file_of_predictions_without_a_job_is_deleted_at_the_next_start()
+    {
+        using var scratch = new Scratch();
+        JobRow job;
+        using (DataDirectory directory = scratch.Open()) job = await FinishAsync(directory, await CreateAsync(directory));
+        File.Copy(scratch.FileOf($"predictions/{job.Uid}.pkp"), scratch.FileOf($"predictions/{Guid.NewGuid()}.pkp"));
+        using DataDirectory again = scratch.Open();
+        Assert.Single(Directory.GetFiles(scratch.FileOf("predictions")));
+        Assert.Equal(Rows, again.Jobs.Read(again.Jobs.Get("people", "job"), 0).Sum(static b => b.Classes.Length));
+    }
+
+    static async Task<JobRow> CreateAsync(DataDirectory directory, string id = "job")
+    {
+        ReleaseRow release;
+        if (id == "job")
+        {
+            await Scratch.Create(directory, "people", Scratch.Gaussian);
+            await Scratch.Create(directory, "open", null, definition: new(
+                DatasetKind.Public, new Domain(Scratch.Dimension), Adjacency.AddOrRemoveOne, 1, 0, [], OutOfDomainPolicy.Refuse));
+            await Scratch.Ingest(directory, "open", Scratch.Rows(Rows, 1));
+            Reservation reservation = await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", Scratch.Measurement()));
+            release = await Scratch.Finish(directory, reservation.Build!, Scratch.Measurement());
+        }
+        else
+        {
+            release = directory.Releases.Get("people", "r");
+        }
+        (_, JobRow? created) = await directory.Jobs.CreateAsync(
+            Scratch.Call("CreateClassificationJob", "datasets/people"), new(id, release, "open", 1, [3, 5], "owner"),
+            static (job, operation) => Encoding.UTF8.GetBytes(job.Uid + operation.Uid));
+        Assert.Equal([3, 5], created!.Excluded);
+        return created;
+    }
+
+    static async Task<JobRow> FinishAsync(DataDirectory directory, JobRow job)
+    {
+        using (PredictionWriter writer = directory.Jobs.OpenWriter(job))
+        {
+            for (int first = 0; first < Rows; first += PredictionWriter.BlockRows)
+            {
+                int count = Math.Min(PredictionWriter.BlockRows, Rows - first);
+                writer.Write(new([.. Enumerable.Range(first, count)], [.. Enumerable.Range(first, count).Select(static i => i + 0.5)]));
+            }
+            writer.Finish();
+        }
+        await directory.Jobs.EndAsync(job, JobState.Succeeded, new(Rows, 0, 0));
+        return directory.Jobs.Get(job.DatasetId, job.Id);
+    }
+
+    static int Resumable(DataDirectory directory, JobRow job)
+    {
+        using PredictionWriter writer = directory.Jobs.OpenWriter(job);
+        int blocks = 0;
+        while (writer.TryResume(PredictionWriter.BlockRows) is not null) blocks++;
+        return blocks;
+    }
+}

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
@@ -13,24 +13,24 @@ static class JobTable
 
         """;
 
-    internal static JobRow? FindByName(SqliteSession database, string datasetId, string id) =>
+    internal static JobRow? FindByName(DatabaseSession database, string datasetId, string id) =>
         // A job of an earlier life of the dataset's id is gone with it.
         database.First($"{Select} WHERE dataset_id = $1 AND id = $2", Read, datasetId, id);
 
-    internal static JobRow? FindByUid(SqliteSession database, string uid) =>
+    internal static JobRow? FindByUid(DatabaseSession database, string uid) =>
         database.First($"{Select} WHERE uid = $1", Read, uid);
 
-    internal static List<JobRow> List(SqliteSession database, string datasetUid, long? beforeRow, int count) =>
+    internal static List<JobRow> List(DatabaseSession database, string datasetUid, long? beforeRow, int count) =>
         database.Query(
             $"{Select} WHERE dataset_uid = $1 AND row_id < $2 ORDER BY row_id DESC LIMIT $3",
             Read, datasetUid, beforeRow ?? long.MaxValue, count);
 
-    internal static List<JobRow> All(SqliteSession database) => database.Query($"{Select} ORDER BY row_id", Read);
+    internal static List<JobRow> All(DatabaseSession database) => database.Query($"{Select} ORDER BY row_id", Read);
 
-    internal static List<JobRow> OfDataset(SqliteSession database, string datasetUid) =>
+    internal static List<JobRow> OfDataset(DatabaseSession database, string datasetUid) =>
         database.Query($"{Select} WHERE dataset_uid = $1 ORDER BY row_id", Read, datasetUid);
 
-    internal static List<JobRow> EndedBefore(SqliteSession database, DateTimeOffset time) =>
+    internal static List<JobRow> EndedBefore(DatabaseSession database, DateTimeOffset time) =>
         database.Query($"{Select} WHERE ended_s < $1 ORDER BY row_id", Read, time);
 
     internal static JobRow Create(Transaction t, NewJob job, DatasetRow query)
@@ -87,7 +87,7 @@ static class JobTable
         return classes;
     }
 
-    static JobRow Read(SqliteDataReader r) => new(
+    static JobRow Read(DbDataReader r) => new(
         r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7),
         r.GetString(8), r.GetInt64(9), (int)r.GetInt64(10), Classes((byte[])r[11]), r.GetString(12), r.GetString(13),
         (JobState)r.GetInt64(14), ReleaseTable.Time(r, 15)!.Value, ReleaseTable.Time(r, 16),

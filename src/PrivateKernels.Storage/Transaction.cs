@@ -42,7 +42,7 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
     /// <summary>The stored reply of an earlier call with this id, or null; REQUEST_ID_REUSED if that was another call.</summary>
     internal byte[]? FindReply(Call call) => FindReply(Database, call);
 
-    internal static byte[]? FindReply(SqliteSession database, Call call)
+    internal static byte[]? FindReply(DatabaseSession database, Call call)
     {
         if (call.ValidateOnly) return null;
         (byte[] Hash, byte[] Reply)? found = database.Query(

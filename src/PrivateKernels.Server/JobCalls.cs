@@ -110,7 +110,7 @@ sealed class JobCalls(DataDirectory directory, ServerOptions options, ReleaseCac
             throw new DimensionMismatchException(dimension, query.Definition.Domain.Dimension);
         // Of no points: says which score is used and which classes are never predicted, or why there is none.
         Classification nothing = release.Classify(
-            new Points(default, dimension), QueryService.Score(asked.Score, "classification_job.score"), engines.Queries);
+            new Points(default, dimension), QueryService.Score(asked.Score, "classification_job.score"), engines.Queries(context.CancellationToken));
         return new(id, row, query.Id, (int)nothing.Score, nothing.Excluded, Caller.Of(context).Id);
     }
 

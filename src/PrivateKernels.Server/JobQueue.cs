@@ -174,7 +174,7 @@ sealed class JobQueue : IAsyncDisposable
             try
             {
                 Classification found = await _gate.RunAsync(
-                    () => release.Classify(slice, (ClassScore)job.Score, _engines.Queries), cancellation, waits: true);
+                    () => release.Classify(slice, (ClassScore)job.Score, _engines.Queries(cancellation)), cancellation, waits: true);
                 found.Labels.CopyTo(block.Classes, first);
                 found.Margins.CopyTo(block.Margins, first);
             }

@@ -47,8 +47,14 @@ sealed class QueryBatch
             return (sums, []);
         }
         if (classes.Count == 0) throw new NotPerClassException();
-        if (_allClasses) CheckResponse(4L * sizeof(double) * classes.Count);
-        int only = _allClasses ? -1 : IndexOf(classes, _className);
+        if (!_allClasses)
+        {
+            int only = IndexOf(classes, _className);
+            var own = new V1.Answers();
+            ForEachSlice(release, slice => Append(own, release.EstimateClass(slice, only, engine)), cancellation);
+            return (own, []);
+        }
+        CheckResponse(4L * sizeof(double) * classes.Count);
         V1.ClassAnswers[] byClass = [.. classes.Select(static (_, c) => new V1.ClassAnswers { ClassIndex = (uint)c, Answers = new() })];
         ForEachSlice(release, slice =>
         {
@@ -56,10 +62,10 @@ sealed class QueryBatch
             {
                 V1.ClassAnswers wire = byClass[answers.ClassIndex];
                 (wire.Count, wire.CountNoiseStd) = (answers.Count, answers.CountNoiseStd);
-                if (_allClasses || answers.ClassIndex == only) Append(wire.Answers, answers.Answers);
+                Append(wire.Answers, answers.Answers);
             }
         }, cancellation);
-        return _allClasses ? (null, byClass) : (byClass[only].Answers, []);
+        return (null, byClass);
     }
 
     /// <summary>The class of every point.</summary>

@@ -3,10 +3,15 @@ namespace PrivateKernels;
 /// <summary>
 /// Adds batches of private rows to the exact cells of a measurement. What it holds is private until noise is added.
 /// </summary>
+/// <remarks>
+/// Guarantee: which calls reach sketch and engine depends on the number of batches and classes alone: every class gets one
+/// call per batch, also where it has no rows.
+/// </remarks>
 sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
 {
     readonly int _dimension = measurement.Sketch.Domain.Dimension;
-    float[] _ordered = [];
+    readonly float? _maxAbsValue = (measurement.Sketch as WeightedSketch)?.MaxAbsValue;
+    float[] _ordered = [], _orderedWeights = [];
 
     /// <summary>
     /// Adds one batch. Rows that no sketch can take (not finite, beyond 2^40, an undeclared label) add nothing: a build
@@ -15,10 +20,11 @@ sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
     public void Add(Records batch)
     {
         Canonical.Flush(batch.Values.Span);
+        float[] weights = Weights(batch);
         if (measurement.Classes.Count == 0)
-            AddBlock(0, batch.Values[..(Compact(batch.Values.Span) * _dimension)]);
+            AddBlock(0, batch.Values, weights, 0, Compact(batch.Values.Span, weights));
         else
-            AddByClass(batch);
+            AddByClass(batch, weights);
     }
 
     /// <summary>Ends the sums: afterwards the cells are those that the sensitivity speaks of. Called once, after all batches.</summary>
@@ -28,42 +34,68 @@ sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
         for (int block = 0; block < measurement.Blocks; block++) measurement.Sketch.Complete(cells.AsSpan(block * size, size));
     }
 
-    void AddByClass(Records batch)
+    /// <summary>
+    /// v / V of each row, v limited to [-V, V], so that no weight is above 1 in size; NaN where v is not finite. Empty if the
+    /// sketch takes no values.
+    /// </summary>
+    float[] Weights(Records batch)
+    {
+        if (_maxAbsValue is not { } bound) return [];
+        ReadOnlySpan<float> values = batch.RowValues.Span;
+        if (values.Length * _dimension != batch.Values.Length)
+            throw new ArgumentException("a weighted sum needs a value for each row", nameof(batch));
+        var weights = new float[values.Length];
+        for (int row = 0; row < weights.Length; row++)
+            weights[row] = float.IsFinite(values[row]) ? Math.Clamp(values[row], -bound, bound) / bound : float.NaN;
+        Canonical.Flush(weights);
+        return weights;
+    }
+
+    void AddByClass(Records batch, float[] weights)
     {
         ReadOnlySpan<uint> labels = batch.Labels.Span;
         ReadOnlySpan<float> values = batch.Values.Span;
         int classes = measurement.Classes.Count;
         var ends = new int[classes + 1];
         for (int row = 0; row < labels.Length; row++)
-            if (Belongs(values, labels, row)) ends[labels[row] + 1]++;
+            if (Belongs(values, weights, labels, row)) ends[labels[row] + 1]++;
         for (int c = 0; c < classes; c++) ends[c + 1] += ends[c];
         if (_ordered.Length < values.Length) _ordered = new float[values.Length];
+        if (_orderedWeights.Length < weights.Length) _orderedWeights = new float[weights.Length];
         var next = (int[])ends.Clone();
         for (int row = 0; row < labels.Length; row++)
-            if (Belongs(values, labels, row))
-                values.Slice(row * _dimension, _dimension).CopyTo(_ordered.AsSpan(next[labels[row]]++ * _dimension));
-        for (int c = 0; c < classes; c++)
-            AddBlock(c, _ordered.AsMemory(ends[c] * _dimension, (ends[c + 1] - ends[c]) * _dimension));
+        {
+            if (!Belongs(values, weights, labels, row)) continue;
+            int to = next[labels[row]]++;
+            values.Slice(row * _dimension, _dimension).CopyTo(_ordered.AsSpan(to * _dimension));
+            if (weights.Length > 0) _orderedWeights[to] = weights[row];
+        }
+        for (int c = 0; c < classes; c++) AddBlock(c, _ordered, _orderedWeights, ends[c], ends[c + 1] - ends[c]);
     }
 
-    bool Belongs(ReadOnlySpan<float> values, ReadOnlySpan<uint> labels, int row) =>
-        labels[row] < measurement.Classes.Count && Canonical.IsValid(values.Slice(row * _dimension, _dimension));
+    bool Belongs(ReadOnlySpan<float> values, float[] weights, ReadOnlySpan<uint> labels, int row) =>
+        labels[row] < measurement.Classes.Count && IsValid(values.Slice(row * _dimension, _dimension), weights, row);
 
-    void AddBlock(int block, ReadOnlyMemory<float> values)
+    static bool IsValid(ReadOnlySpan<float> values, float[] weights, int row) =>
+        Canonical.IsValid(values) && !(weights.Length > 0 && float.IsNaN(weights[row]));
+
+    void AddBlock(int block, ReadOnlyMemory<float> values, float[] weights, int first, int count)
     {
         int size = measurement.Sketch.CellCount;
-        if (!values.IsEmpty)
-            measurement.Sketch.Add(engine, new Points(values, _dimension), cells.AsSpan(block * size, size));
+        ReadOnlyMemory<float> own = _maxAbsValue is null ? default : weights.AsMemory(first, count);
+        var points = new Points(values.Slice(first * _dimension, count * _dimension), _dimension, own);
+        measurement.Sketch.Add(engine, points, cells.AsSpan(block * size, size));
     }
 
-    int Compact(Span<float> values)
+    int Compact(Span<float> values, float[] weights)
     {
         int kept = 0;
         for (int row = 0; row < values.Length / _dimension; row++)
         {
             Span<float> source = values.Slice(row * _dimension, _dimension);
-            if (!Canonical.IsValid(source)) continue;
+            if (!IsValid(source, weights, row)) continue;
             if (kept != row) source.CopyTo(values[(kept * _dimension)..]);
+            if (weights.Length > 0) weights[kept] = weights[row];
             kept++;
         }
         return kept;

@@ -97,7 +97,9 @@ sealed record PlanChoice(
     public ReleasePlan Build(int features)
     {
         IReadOnlyList<string> classes = Request.PerClass ? Facts.Classes : [];
-        var measurement = new Measurement(CreateSketch(features), classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
+        ISketch inner = CreateSketch(features);
+        ISketch sketch = Request.Weighted ? WeightedSketch.Create(inner, Facts.MaxAbsValue, Strength.Mechanism) : inner;
+        var measurement = new Measurement(sketch, classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
         if (measurement.CellCount > Limits.Cells)
             throw new LimitExceededException("Cells", $"the release would have {measurement.CellCount} cells: the limit is {Limits.Cells}.");
         if (Facts.MaxRecords >= measurement.LargestRecordCount)
@@ -116,7 +118,7 @@ sealed record PlanChoice(
             Mechanism = Strength.Mechanism,
         };
         AccuracyEstimate accuracy = Accuracy(measurement);
-        return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(measurement.Sketch, accuracy));
+        return new(complete, measurement, measurement.Cost(Facts.AccountUnit), accuracy, Reason(inner, accuracy));
     }
 
     /// <summary>Laplace noise grows with the L1 norm, which a tree keeps small; normal noise never needs one.</summary>

@@ -29,6 +29,9 @@ public static class Planner
                 $"{request.Function} is released with {string.Join(", ", function.Entry.Mechanisms)} noise");
         if (request.PerClass && facts.Classes.Count == 0)
             throw new NotLabelledException();
+        if (request.Weighted && facts.MaxAbsValue == 0)
+            throw new InvalidFieldException(
+                "weighting", "value", "the data set has no values: create one with max_abs_value, and send a value with each row");
         if (request.Features < 0 || request.Features > limits.Features)
             throw new LimitExceededException("Features", $"features is {request.Features}: it must be between 0 and {limits.Features}.");
 

@@ -41,6 +41,9 @@ public sealed record ReleaseRequest
     /// <summary>One block of cells for each class of the data set.</summary>
     public bool PerClass { get; init; }
 
+    /// <summary>True: answers are sum_x v_x f(x, y) over the values v of the records; false: sum_x f(x, y).</summary>
+    public bool Weighted { get; init; }
+
     /// <summary>Null = rounded normal for a Gaussian account, discrete Laplace for a pure one.</summary>
     public MechanismKind? Mechanism { get; init; }
 

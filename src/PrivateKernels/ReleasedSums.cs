@@ -9,12 +9,14 @@ namespace PrivateKernels;
 public abstract class ReleasedSums
 {
     readonly Lazy<double[]> _perBlock, _total;
+    readonly Lazy<double[]>[] _blocks;
 
     private protected ReleasedSums(ISketch sketch, IReadOnlyList<string> classes, long[] cells)
     {
         (Sketch, Classes, Cells) = (sketch, classes, cells);
         _perBlock = new(() => Sketch.Prepare(Cells, Blocks));
         _total = new(() => Sketch.Prepare(Total(), 1));
+        _blocks = [.. Classes.Select((_, c) => new Lazy<double[]>(() => Sketch.Prepare(Block(c), 1)))];
     }
 
     public ISketch Sketch { get; }
@@ -61,6 +63,19 @@ public abstract class ReleasedSums
             answers[c] = new(c, count.Value, count.NoiseFactor * Math.Sqrt(variance), ToAnswers(raw, c, variance));
         }
         return answers;
+    }
+
+    /// <summary>Sums over the records of one class, the same bits as <see cref="EstimateByClass"/> gives for it.</summary>
+    /// <param name="queries">Points to answer at.</param>
+    /// <param name="classIndex">Index in <see cref="Classes"/>.</param>
+    /// <param name="engine">Where features are computed.</param>
+    public Answers EstimateClass(Points queries, int classIndex, IEngine engine)
+    {
+        if (Classes.Count == 0) throw new NotPerClassException();
+        ArgumentOutOfRangeException.ThrowIfNegative(classIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(classIndex, Classes.Count);
+        RawAnswers raw = EstimateRaw(queries, engine, _blocks[classIndex].Value, [RecordsOf(classIndex)]);
+        return ToAnswers(raw, 0, NoiseOf(classIndex).Variance);
     }
 
     /// <summary>Classifies by the scores of a per-class release; null = the best score that the sketch allows.</summary>

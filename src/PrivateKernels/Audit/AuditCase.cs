@@ -33,7 +33,8 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             new Domain(d, -0.5, 0.5, 0.5 * Math.Sqrt(d)), setting.Adjacency, setting.RecordsPerUnit,
             MaxRecords: 1_000_000,
             [.. Enumerable.Range(0, setting.Classes).Select(static c => $"{c}")],
-            setting.Mechanism == MechanismKind.DiscreteLaplace ? CostUnit.Epsilon : CostUnit.MuSquared);
+            setting.Mechanism == MechanismKind.DiscreteLaplace ? CostUnit.Epsilon : CostUnit.MuSquared,
+            MaxAbsValue: setting.Weighted ? AuditSetting.MaxAbsValue : 0);
         var request = new ReleaseRequest
         {
             Function = Function,
@@ -43,6 +44,7 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             Seed = 7,
             Landmarks = Method == SketchMethod.Landmark ? PublicPoints(d) : null,
             PerClass = setting.Classes > 0,
+            Weighted = setting.Weighted,
             Mechanism = setting.Mechanism,
             Loss = new(setting.Epsilon, setting.Mechanism == MechanismKind.DiscreteLaplace ? 0 : setting.Delta),
         };
@@ -72,8 +74,11 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
 /// <summary>What a case is planned for, besides the function.</summary>
 sealed record AuditSetting(
     int Dimension, MechanismKind Mechanism, Adjacency Adjacency, int RecordsPerUnit = 1, int Classes = 0,
-    double Epsilon = 1, double Delta = 1e-6)
+    double Epsilon = 1, double Delta = 1e-6, bool Weighted = false)
 {
+    /// <summary>V of weighted sums.</summary>
+    public const float MaxAbsValue = 2.5f;
+
     public override string ToString() =>
-        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {Classes} classes";
+        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {Classes} classes{(Weighted ? ", weighted" : "")}";
 }

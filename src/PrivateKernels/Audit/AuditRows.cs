@@ -58,6 +58,16 @@ sealed class AuditRows(int dimension, ulong seed)
         return row;
     }
 
+    /// <summary>A value of a row: most often at the bound or within it, sometimes beyond it or no number.</summary>
+    public float NextValue() => Below(6) switch
+    {
+        0 => AuditSetting.MaxAbsValue,
+        1 => -AuditSetting.MaxAbsValue,
+        2 => Extreme(),
+        3 => (float)(3 * AuditSetting.MaxAbsValue * _random.NextNormal()),
+        _ => (float)((2 * _random.NextUnit() - 1) * AuditSetting.MaxAbsValue),
+    };
+
     /// <summary>The worst partner of a row where features are odd: its mirror image.</summary>
     public static float[] Mirror(float[] row) => [.. row.Select(static x => -x)];
 

@@ -22,6 +22,10 @@ sealed record AuditedProduct(IEngine Engine)
         return cells;
     };
 
+    /// <summary>The same on an engine of the audit's own, which listens to what is called.</summary>
+    public Action<Measurement, IReadOnlyList<Records>, IEngine> SumOn { get; init; } =
+        static (measurement, batches, engine) => measurement.Sum(batches, engine, new long[measurement.CellCount]);
+
     /// <summary>The crossing itself.</summary>
     public Func<Measurement, Receipt, IReadOnlyList<Records>, Release> Invoke { get; init; } =
         (measurement, receipt, batches) => measurement.Invoke(receipt, batches, Engine, static () => { });

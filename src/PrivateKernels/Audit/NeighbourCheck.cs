@@ -61,6 +61,8 @@ static class NeighbourCheck
                 yield return new(5, mechanism, adjacency, RecordsPerUnit: 2, Classes: 3);
                 // Wide enough for structured frequencies.
                 yield return new(33, mechanism, adjacency);
+                yield return new(2, mechanism, adjacency, Weighted: true);
+                yield return new(3, mechanism, adjacency, RecordsPerUnit: 2, Classes: 2, Weighted: true);
             }
     }
 
@@ -139,15 +141,18 @@ static class NeighbourCheck
             bool copies = _rows.Below(2) == 0;
             var rows = new List<Row>(count);
             for (int i = 0; i < count; i++)
-                rows.Add(copies && i > 0 ? rows[0] : new(_rows.Next(), Label()));
+                rows.Add(copies && i > 0 ? rows[0] : new(_rows.Next(), Label(), Value()));
             return rows;
         }
 
-        /// <summary>As many records as the unit had: others, mirror images, or the same under another label.</summary>
-        List<Row> Replacement(List<Row> unit) => _rows.Below(3) switch
+        /// <summary>
+        /// As many records as the unit had: others, mirror images, the same under another label or with the opposite value.
+        /// </summary>
+        List<Row> Replacement(List<Row> unit) => _rows.Below(setting.Weighted ? 4 : 3) switch
         {
-            0 => [.. unit.Select(row => new Row(AuditRows.Mirror(row.Values), Label()))],
+            0 => [.. unit.Select(row => row with { Values = AuditRows.Mirror(row.Values), Label = Label() })],
             1 => [.. unit.Select(row => row with { Label = Label() })],
+            3 => [.. unit.Select(static row => row with { Value = -row.Value })],
             _ => Unit(unit.Count),
         };
 
@@ -169,14 +174,17 @@ static class NeighbourCheck
                 List<Row> part = rows.GetRange(first, Math.Min(most, rows.Count - first));
                 float[] values = [.. part.SelectMany(static row => row.Values)];
                 uint[]? labels = setting.Classes > 0 ? [.. part.Select(static row => row.Label)] : null;
-                batches.Add(new(values, labels));
+                float[]? rowValues = setting.Weighted ? [.. part.Select(static row => row.Value)] : null;
+                batches.Add(new(values, labels, rowValues));
             }
             return batches;
         }
+
+        float Value() => setting.Weighted ? _rows.NextValue() : 1;
 
         /// <summary>A class; now and then one that was never declared.</summary>
         uint Label() => (uint)(_rows.Below(20) == 0 ? setting.Classes : _rows.Below(Math.Max(1, setting.Classes)));
     }
 
-    readonly record struct Row(float[] Values, uint Label);
+    readonly record struct Row(float[] Values, uint Label, float Value);
 }

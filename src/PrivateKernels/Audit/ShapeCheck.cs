@@ -2,7 +2,8 @@ namespace PrivateKernels;
 
 /// <summary>
 /// Files of releases: their size and every byte outside the cells depend on public parameters and the receipt alone;
-/// and what is read back from them answers as the release does, so that nothing else has a say in answers.
+/// and what is read back from them answers as the release does, so that nothing else has a say in answers. And the calls that
+/// reach the engine during a build are the same whatever the rows are.
 /// </summary>
 static class ShapeCheck
 {
@@ -14,6 +15,8 @@ static class ShapeCheck
             {
                 AuditSetting setting = new(2, MechanismKind.RoundedNormal, Adjacency.AddOrRemoveOne, Classes: classes);
                 if (audited.Plan(product, setting) is not { } measurement) continue;
+                if (Calls(product, measurement, setting) is { } branch)
+                    return AuditOutcome.Broken($"{audited.Function}, {setting}: {branch}");
                 byte[]? first = null;
                 foreach (int rows in (int[])[0, 1, 2, 700])
                 {
@@ -37,6 +40,27 @@ static class ShapeCheck
         int head = file.Length - 32 - 8 * (int)measurement.CellCount;
         int at = first.AsSpan(0, head).CommonPrefixLength(file);
         return at == head ? null : $"byte {at} before the cells depends on the rows";
+    }
+
+    /// <summary>Two batches of six rows: spread over classes, all in one, all in none, and none that a sketch can take.</summary>
+    static string? Calls(AuditedProduct product, Measurement measurement, AuditSetting setting)
+    {
+        string? first = null;
+        foreach (Func<int, uint> label in (Func<int, uint>[])[static i => (uint)i % 3, static _ => 1, static _ => 99])
+            foreach (bool valid in (bool[])[true, false])
+            {
+                var recorder = new CallRecorder(product.Engine);
+                product.SumOn(measurement, [Batch(6, setting, label, valid), Batch(6, setting, label, valid)], recorder);
+                first ??= recorder.Calls;
+                if (recorder.Calls != first) return $"the engine is called as {recorder.Calls}, and as {first} for other rows";
+            }
+        return null;
+    }
+
+    static Records Batch(int count, AuditSetting setting, Func<int, uint> label, bool valid)
+    {
+        float[] values = [.. Enumerable.Range(0, count * setting.Dimension).Select(i => valid ? i / 16f - 0.5f : float.NaN)];
+        return new(values, setting.Classes > 0 ? Enumerable.Range(0, count).Select(label).ToArray() : default);
     }
 
     static string? Answers(AuditedProduct product, Release release, byte[] file)

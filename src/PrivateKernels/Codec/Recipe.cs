@@ -6,6 +6,9 @@ namespace PrivateKernels;
 /// </summary>
 static class Recipe
 {
+    /// <summary>Beside the number of a method: the records of its sketch are weighted.</summary>
+    const int Weighted = 0x100;
+
     internal static void Write(RecipeWriter writer, Measurement measurement)
     {
         WriteFrame(writer, measurement);
@@ -33,7 +36,7 @@ static class Recipe
         writer.WriteInt32(measurement.MaxRecordsPerUnit);
         writer.WriteInt32((int)measurement.Strength.Mechanism);
         writer.WriteInt64(measurement.Strength.Strength);
-        writer.WriteInt32((int)sketch.Method);
+        writer.WriteInt32((int)sketch.Method | (sketch is WeightedSketch ? Weighted : 0));
     }
 
     internal static Measurement Read(RecipeReader reader)
@@ -47,8 +50,14 @@ static class Recipe
         var strength = new PrivacyStrength((MechanismKind)reader.ReadInt32(), reader.ReadInt64());
         if (!Enum.IsDefined(adjacency) || !Enum.IsDefined(strength.Mechanism) || strength.Strength < 1)
             throw new InvalidDataException("the recipe names an unknown adjacency, mechanism or strength");
-        var method = (SketchMethod)reader.ReadInt32();
-        ISketch sketch = method switch
+        int method = reader.ReadInt32();
+        ISketch ReadSketch() => Recipe.ReadSketch(reader, (SketchMethod)(method & ~Weighted), function, domain);
+        ISketch sketch = (method & Weighted) != 0 ? WeightedSketch.Read(reader, ReadSketch) : ReadSketch();
+        return new(sketch, classes, adjacency, recordsPerUnit, strength);
+    }
+
+    static ISketch ReadSketch(RecipeReader reader, SketchMethod method, PairFunction function, Domain domain) =>
+        method switch
         {
             SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
             SketchMethod.Landmark => LandmarkSketch.Read(reader, function, domain),
@@ -68,8 +77,6 @@ static class Recipe
             SketchMethod.Paper => IntervalTreeSketch.Read(reader, function, domain),
             _ => throw new InvalidDataException("the recipe names an unknown sketch"),
         };
-        return new(sketch, classes, adjacency, recordsPerUnit, strength);
-    }
 
     static void WriteDomain(RecipeWriter writer, Domain domain)
     {

@@ -13,6 +13,7 @@ namespace PrivateKernels;
 /// d 2^60 in squared length over all coordinates. The count adds C, the power cell between 0 and P = 1024 d peak. So
 /// |phi|^2 is at most d 2^60 + P^2 + C^2. Replaced within a block, the count stays and the power cell moves by at most
 /// P: 4 d 2^60 + P^2; replaced across blocks twice |phi|^2. L1 norms by Cauchy-Schwarz.
+/// A weighted record adds w - f and w + f in place of the two weights, |w| and |f| at most 8 times 512: in sum 8 times 1024 at most.
 /// While records are added, cells hold integer weights of grid points; <see cref="Complete"/> multiplies by the rows.
 /// Both are linear in integers, so the result is the sum of phi.
 /// </remarks>
@@ -23,7 +24,7 @@ public sealed class CoordinateGridSketch : ISketch
     /// <summary>Half the positions in a cell: the weight of the engine's fraction term, -512 to 512.</summary>
     const int Half = 512;
 
-    readonly SignMap _map;
+    readonly SignMap _map, _weightedMap;
     readonly double _radius;
     readonly Lazy<GridRows> _rows;
 
@@ -36,6 +37,7 @@ public sealed class CoordinateGridSketch : ISketch
         int d = domain.Dimension;
         double p = function.Exponent;
         _map = new(d, domain.Lower!.Value, domain.Upper!.Value, features, Half);
+        _weightedMap = _map with { Weight = WeightUnits * Half };
         _radius = GridRows.Radius(p, features, IsCentred);
         _rows = new(() => new(p, features, IsCentred, _radius));
         // Shift: sqrt d in units of the rows' length; centred: sqrt(d/2), the power cell's largest share as well.
@@ -61,6 +63,8 @@ public sealed class CoordinateGridSketch : ISketch
     public long LargestCell => Math.Max(CountWeight, MostPower);
 
     public double OperationsPerRecord => 20.0 * Domain.Dimension;
+
+    public int WeightUnits => 8;
 
     bool IsCentred => Function.Exponent > 1.5;
 
@@ -117,21 +121,24 @@ public sealed class CoordinateGridSketch : ISketch
     {
         int m = Features, size = Domain.Dimension * m;
         long[] counts = new long[size], fractions = new long[size];
-        engine.AddSigns(_map, points, counts, fractions);
+        engine.AddSigns(points.IsWeighted ? _weightedMap : _map, points, counts, fractions);
+        // Weighted counts come in units of 1 / Half already.
+        long half = points.IsWeighted ? 1 : Half, sum = 0;
         // The last grid point of a coordinate is left out: all weights of a coordinate sum to 1024 n.
         for (int i = 0; i < size; i++)
         {
-            cells[i] += Half * counts[i] - fractions[i];
-            if (i % m > 0) cells[i] += Half * counts[i - 1] + fractions[i - 1];
+            cells[i] += half * counts[i] - fractions[i];
+            if (i % m > 0) cells[i] += half * counts[i - 1] + fractions[i - 1];
+            if (i < m) sum += half * counts[i];
         }
-        cells[^1] += points.Count * CountWeight;
+        cells[^1] += sum * (CountWeight / Half);
     }
 
     /// <summary>Weights of grid points become sums of rows; about d m^2 multiply-adds.</summary>
     public void Complete(Span<long> block)
     {
         int m = Features, d = Domain.Dimension;
-        long all = block[^1] / CountWeight * (2 * Half), power = 0;
+        long all = block[^1] / (CountWeight / (2 * Half)), power = 0;
         var weights = new long[m + 1];
         GridRows rows = _rows.Value;
         for (int i = 0; i < d; i++)

@@ -36,7 +36,16 @@ public interface ISketch
     /// </summary>
     Sensitivity Sensitivity(Adjacency adjacency);
 
-    /// <summary>Adds the contributions of canonical points to one block of cells.</summary>
+    /// <summary>
+    /// Cells of weighted points are so many times those of the same points without weights: sketches that multiply weights as
+    /// integers need room for their digits. See <see cref="WeightedSketch"/>.
+    /// </summary>
+    int WeightUnits => 1;
+
+    /// <summary>
+    /// Adds the contributions of canonical points to one block of cells; those of weighted points times their weight, but a
+    /// count of records, which is no part of the features, as it is.
+    /// </summary>
     void Add(IEngine engine, Points points, Span<long> cells);
 
     /// <summary>
@@ -94,7 +103,7 @@ public sealed class RawAnswers(int queries, double[] records)
     public double[] Values { get; } = new double[queries * records.Length];
 
     /// <summary>Answers are differences between data sets: cells do not show where the records of either lie.</summary>
-    public bool AreDifferences { get; init; }
+    public bool AreDifferences { get; set; }
 
     /// <summary>[query] squared norm of psi: noise variance of an answer over noise variance of a cell.</summary>
     public double[] SquaredPsi { get; } = new double[queries];

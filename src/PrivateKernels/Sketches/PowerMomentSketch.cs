@@ -75,7 +75,7 @@ public sealed class PowerMomentSketch : ISketch
     public void Add(IEngine engine, Points points, Span<long> cells)
     {
         engine.AddPowers(_map, points, cells[..^1]);
-        cells[^1] += points.Count * CountWeight;
+        cells[^1] += points.TimesWeights(CountWeight);
     }
 
     public double[] Prepare(ReadOnlySpan<long> cells, int columns)

@@ -62,6 +62,8 @@ public sealed class ProjectedTreeSketch : ISketch
 
     public long LargestCell => Shape.Weights.Max();
 
+    public int WeightUnits => SlicedMap.CellSize;
+
     /// <summary>Butterflies or multiply-adds, and the histogram.</summary>
     public double OperationsPerRecord =>
         (double)Features * (20 + (_shape.Padded > 0 ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension));
@@ -105,9 +107,11 @@ public sealed class ProjectedTreeSketch : ISketch
     {
         var packed = new long[Features * SlicedMap.CellsPerRow];
         var groups = new long[_shape.Groups];
-        for (int first = 0; first < points.Count; first += SlicedMap.MostRecords)
+        int most = points.IsWeighted ? SlicedMap.MostWeighted : SlicedMap.MostRecords;
+        // Once at least, so that no call depends on there being points.
+        for (int first = 0; first == 0 || first < points.Count; first += most)
         {
-            Points slice = Canonical.Centred(points.Slice(first, Math.Min(SlicedMap.MostRecords, points.Count - first)), _center);
+            Points slice = Canonical.Centred(points.Slice(first, Math.Min(most, points.Count - first)), _center);
             Array.Clear(packed);
             engine.AddSliced(_map.Value, slice, packed, groups);
             for (int j = 0; j < Features; j++)
@@ -116,8 +120,9 @@ public sealed class ProjectedTreeSketch : ISketch
                 ReadOnlySpan<long> row = packed.AsSpan(j * SlicedMap.CellsPerRow, SlicedMap.CellsPerRow);
                 for (int cell = 0; cell < SlicedMap.CellsPerSide; cell++)
                 {
-                    leaves[Leaves / 2 + cell / 2] += row[cell] / SlicedMap.Record;
-                    leaves[Leaves / 2 - 1 - cell / 2] += row[SlicedMap.CellsPerSide + cell] / SlicedMap.Record;
+                    leaves[Leaves / 2 + cell / 2] += SlicedMap.Unpack(row[cell], points.IsWeighted).Records;
+                    leaves[Leaves / 2 - 1 - cell / 2] +=
+                        SlicedMap.Unpack(row[SlicedMap.CellsPerSide + cell], points.IsWeighted).Records;
                 }
             }
         }

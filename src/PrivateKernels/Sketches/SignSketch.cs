@@ -77,18 +77,28 @@ public sealed class SignSketch : ISketch
         int m = Features, size = Domain.Dimension * m;
         long[] counts = new long[size], fractions = new long[size];
         engine.AddSigns(_map, points, counts, fractions);
+        // Weighted counts come in units of 1 / W.
+        long unit = points.IsWeighted ? 1 : Weight;
         for (int i = 0; i < size; i += m)
         {
+            long all = points.IsWeighted ? Sum(counts.AsSpan(i, m)) : points.Count;
             // Cell j of a record in cell c holds W for j < c, -W for j > c, its fraction term at j = c.
             long left = 0;
             for (int j = 0; j < m; j++)
             {
-                long right = points.Count - left - counts[i + j];
-                cells[i + j] += Weight * (right - left) + fractions[i + j];
+                long right = all - left - counts[i + j];
+                cells[i + j] += unit * (right - left) + fractions[i + j];
                 left += counts[i + j];
             }
         }
-        cells[^1] += points.Count * CountWeight;
+        cells[^1] += points.TimesWeights(CountWeight);
+    }
+
+    static long Sum(ReadOnlySpan<long> counts)
+    {
+        long sum = 0;
+        foreach (long count in counts) sum += count;
+        return sum;
     }
 
     /// <summary>Per column: for each coordinate the answer at the m + 1 cell edges, then the constant term, then the count.</summary>

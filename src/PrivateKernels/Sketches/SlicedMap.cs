@@ -35,6 +35,11 @@ public sealed record SlicedMap(FourierMap Rows, int Multiplier, int Shift, int L
     /// <summary>Weighted records that packed cells hold.</summary>
     public const int MostWeighted = 1 << 18;
 
+    /// <summary>Records (weighted: the sum of W) and places of a packed cell.</summary>
+    internal static (long Records, long Places) Unpack(long packed, bool weighted) => weighted
+        ? ((packed - (int)packed) / WeightedRecord, (int)packed)
+        : Math.DivRem(packed, Record);
+
     /// <summary>W of a weight u in [-1, 1], -4096 to 4096.</summary>
     internal static int WeightOf(float weight) => (int)SignMap.Nearest(weight * CellSize);
 

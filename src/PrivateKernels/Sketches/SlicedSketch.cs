@@ -116,9 +116,13 @@ public sealed class SlicedSketch : ISketch
     public void Add(IEngine engine, Points points, Span<long> cells)
     {
         var packed = new long[IndicatorCells];
-        for (int first = 0; first < points.Count; first += SlicedMap.MostRecords)
+        int most = points.IsWeighted ? SlicedMap.MostWeighted : SlicedMap.MostRecords;
+        // Weighted records come in units of 1 / W.
+        int unit = points.IsWeighted ? 1 : W;
+        // Once at least, so that no call depends on there being points.
+        for (int first = 0; first == 0 || first < points.Count; first += most)
         {
-            Points slice = Canonical.Centred(points.Slice(first, Math.Min(SlicedMap.MostRecords, points.Count - first)), _center);
+            Points slice = Canonical.Centred(points.Slice(first, Math.Min(most, points.Count - first)), _center);
             Array.Clear(packed);
             engine.AddSliced(_map.Value, slice, packed, cells.Slice(IndicatorCells, Groups));
             for (int row = 0; row < packed.Length; row += Side)
@@ -127,13 +131,13 @@ public sealed class SlicedSketch : ISketch
                 long beyond = 0;
                 for (int c = row + Side - 1; c >= row; c--)
                 {
-                    (long records, long places) = Math.DivRem(packed[c], SlicedMap.Record);
-                    cells[c] += W * beyond + places;
+                    (long records, long places) = SlicedMap.Unpack(packed[c], points.IsWeighted);
+                    cells[c] += unit * beyond + places;
                     beyond += records;
                 }
             }
         }
-        cells[^1] += (long)points.Count * _count;
+        cells[^1] += points.TimesWeights(_count);
     }
 
     /// <summary>Per column: running sums of the indicator cells of each direction and side, the group terms, the count.</summary>

@@ -25,7 +25,7 @@ public sealed class TreeSketch : ISketch
     TreeSketch(PairFunction function, Domain domain, int cells)
     {
         (Function, Domain) = (function, domain);
-        _map = new(domain.Dimension, domain.Lower!.Value, domain.Upper!.Value, cells, 1);
+        _map = new(domain.Dimension, domain.Lower!.Value, domain.Upper!.Value, cells, WeightUnits);
         _shape = new(PowerOf(function), cells);
     }
 
@@ -43,6 +43,8 @@ public sealed class TreeSketch : ISketch
     public int CellCount => Domain.Dimension * _shape.NodeCount;
 
     public long LargestCell => _shape.Weights.Max();
+
+    public int WeightUnits => 1 << 20;
 
     public double OperationsPerRecord => 20.0 * Domain.Dimension;
 

@@ -22,6 +22,21 @@ static class ContributionBugs
             int first = rows.FindIndex(static row => row.Values.Any(static x => Math.Abs(x) > 0.5f));
             if (first >= 0) rows.RemoveRange(first, rows.Count - first);
         }),
+        Rows("a value beyond its bound counts in full", static rows =>
+        {
+            for (int i = rows.Count - 1; i >= 0; i--)
+                if (Math.Abs(rows[i].Value) > 2 * AuditSetting.MaxAbsValue) rows.Add(rows[i]);
+        }),
+        Rows("values are divided by the largest of them", static rows =>
+        {
+            float largest = rows.Max(static row => float.IsFinite(row.Value) ? Math.Abs(row.Value) : 0);
+            for (int i = 0; i < rows.Count && largest > 0; i++)
+                rows[i] = rows[i] with { Value = rows[i].Value / largest * AuditSetting.MaxAbsValue };
+        }),
+        new("a class without rows is passed over", ["shapes"], static product => product with
+        {
+            SumOn = (measurement, batches, engine) => product.SumOn(measurement, batches, new IdleEngine(engine)),
+        }),
         Rows("a row that is not finite fails the build", static rows =>
         {
             if (rows.Exists(static row => !row.Values.All(float.IsFinite))) throw new InvalidOperationException("NaN");
@@ -79,7 +94,7 @@ static class ContributionBugs
             m.Sensitivity with { L1 = Rational.FloorSqrt(m.Sensitivity.SquaredL2) }),
     ];
 
-    readonly record struct Row(float[] Values, uint Label);
+    readonly record struct Row(float[] Values, uint Label, float Value);
 
     static PrivacyBug Rows(string name, Action<List<Row>> change) => new(name, ["neighbours"], product => product with
     {
@@ -119,13 +134,16 @@ static class ContributionBugs
         var rows = new List<Row>();
         foreach (Records batch in batches)
             for (int i = 0; i < batch.Values.Length / d; i++)
-                rows.Add(new(batch.Values.Slice(i * d, d).ToArray(), batch.Labels.IsEmpty ? 0 : batch.Labels.Span[i]));
+                rows.Add(new(
+                    batch.Values.Slice(i * d, d).ToArray(), batch.Labels.IsEmpty ? 0 : batch.Labels.Span[i],
+                    batch.RowValues.IsEmpty ? 1 : batch.RowValues.Span[i]));
         return rows;
     }
 
     static Records Join(Measurement measurement, List<Row> rows) => new(
         rows.SelectMany(static row => row.Values).ToArray(),
-        measurement.Classes.Count > 0 ? rows.Select(static row => row.Label).ToArray() : default);
+        measurement.Classes.Count > 0 ? rows.Select(static row => row.Label).ToArray() : default,
+        measurement.Sketch is WeightedSketch ? rows.Select(static row => row.Value).ToArray() : default);
 
     static float Size(float[] row) => row.Max(static x => float.IsFinite(x) ? Math.Min(Math.Abs(x), 1e6f) : 0);
 
@@ -163,5 +181,19 @@ static class ContributionBugs
                 cells[row.Label * phi.Length + j] += (long)Math.Round(phi[j] * Math.Min(1, A / norm));
         }
         return cells;
+    }
+}
+
+/// <summary>An engine that is not troubled with empty batches, as the build once did it.</summary>
+sealed class IdleEngine(IEngine inner) : ForwardingEngine(inner)
+{
+    public override void AddFourier(FourierMap map, Points points, Span<long> cells)
+    {
+        if (points.Count > 0) base.AddFourier(map, points, cells);
+    }
+
+    public override void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
+    {
+        if (points.Count > 0) base.AddSigns(map, points, counts, fractions);
     }
 }

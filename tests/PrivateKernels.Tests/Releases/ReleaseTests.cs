@@ -40,6 +40,26 @@ public sealed class ReleaseTests : IDisposable
         Assert.Equal(release.Provenance.ReservedAt.Sequence, read.Provenance.ReservedAt.Sequence);
     }
 
+    [Theory]
+    [InlineData("gaussian", 4096)]
+    [InlineData("l1", 16)]
+    [InlineData("l2", 32)]
+    [InlineData("ntk_relu_1", 256)]
+    public void One_class_alone_has_the_bits_that_it_has_among_all(string name, int features)
+    {
+        Release release = Build(Plan(name, features, ["a", "b", "c"]).Measurement, Labels(3));
+        Points queries = new(SamplePoints.QueryPoints(3), 3);
+        IReadOnlyList<ClassAnswers> all = release.EstimateByClass(queries, _engine);
+        for (int c = 0; c < 3; c++)
+        {
+            Answers alone = release.EstimateClass(queries, c, _engine);
+            Assert.Equal(all[c].Answers.Values, alone.Values);
+            Assert.Equal(all[c].Answers.HalfWidth95, alone.HalfWidth95);
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => release.EstimateClass(queries, 3, _engine));
+        Assert.Throws<NotPerClassException>(() => Build(Plan(name, features, []).Measurement).EstimateClass(queries, 0, _engine));
+    }
+
     [Fact]
     public void Every_flipped_bit_and_every_cut_of_a_file_is_refused()
     {

@@ -70,6 +70,7 @@ static class DatasetCommands
             if (d.HasRecordCount) table.AddRow("rows", $"{Show.Count(d.RecordCount)} ({Show.Count(d.StoredBytes)} bytes)");
             if (d.MaxRecords > 0) table.AddRow("most rows", Show.Count(d.MaxRecords));
             if (d.Classes.Count > 0) table.AddRow("classes", Markup.Escape(string.Join(", ", d.Classes)));
+            if (d.MaxAbsValue > 0) table.AddRow("largest value", Show.Number(d.MaxAbsValue));
             table.AddRow("neighbours", $"{Show.Name(d.Adjacency)}, {d.MaxRecordsPerUnit} per unit");
             if (account is not null)
             {
@@ -96,6 +97,7 @@ static class DatasetCommands
         d.MaxRecordsPerUnit,
         d.MaxRecords,
         Classes = d.Classes.ToArray(),
+        MaxAbsValue = d.MaxAbsValue > 0 ? d.MaxAbsValue : (double?)null,
         d.Population,
         Rows = d.HasRecordCount ? d.RecordCount : (long?)null,
         StoredBytes = d.HasStoredBytes ? d.StoredBytes : (long?)null,

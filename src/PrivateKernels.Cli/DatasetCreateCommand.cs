@@ -62,6 +62,12 @@ static class DatasetCreateCommand
         HelpName = "a,b,c",
     };
 
+    static readonly Option<double> MaxAbsValue = new("--max-abs-value")
+    {
+        Description = "Rows carry a value of at most this size, for weighted sums (default: they carry none).",
+        HelpName = "V",
+    };
+
     static readonly Option<string?> Population = new("--population")
     {
         Description = "Account key: datasets about the same people must name the same one (default: NAME).",
@@ -72,7 +78,7 @@ static class DatasetCreateCommand
     public static Command Create() => new Command("create", "Declare a dataset: dimension, bounds, classes, budget.")
     {
         Name, Dimension, BudgetEpsilon, BudgetDelta, Adjacency, MaxRecords, MaxRecordsPerUnit, Lower, Upper, MaxNorm,
-        Clamp, Classes,
+        Clamp, Classes, MaxAbsValue,
         Population, Public, CommonOptions.Server,
     }.Runs(RunAsync);
 
@@ -90,6 +96,7 @@ static class DatasetCreateCommand
             MaxRecordsPerUnit = session.Get(MaxRecordsPerUnit),
             Clamp = session.Get(Clamp),
             Classes = session.Get(Classes)?.Split(',', StringSplitOptions.TrimEntries) ?? [],
+            MaxAbsValue = session.Get(MaxAbsValue),
             Population = session.Get(Population) ?? "",
         };
         DatasetHandle handle = await session.Client.CreateDatasetAsync(session.Get(Name), options, cancellation);

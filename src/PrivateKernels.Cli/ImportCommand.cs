@@ -21,6 +21,12 @@ static class ImportCommand
         HelpName = "FILE",
     };
 
+    static readonly Option<string?> Values = new("--values")
+    {
+        Description = "Column with the value of each row, by name, or by number from 0: for weighted sums.",
+        HelpName = "COLUMN",
+    };
+
     static readonly Option<Guid?> Upload = new("--upload-id")
     {
         Description = "Names the upload: the same id and file again go on where the last try stopped.",
@@ -29,7 +35,7 @@ static class ImportCommand
 
     public static Command Create() => new Command("import", "Add the rows of a file: all of them, or none.")
     {
-        Name, File, Labels, Upload, CommonOptions.Server,
+        Name, File, Labels, Values, Upload, CommonOptions.Server,
     }.Runs(RunAsync);
 
     static async Task RunAsync(Session session, CancellationToken cancellation)
@@ -42,7 +48,12 @@ static class ImportCommand
         {
             rows = await session.Terminal.ProgressAsync(Path.GetFileName(file), progress =>
             {
-                var options = new IngestOptions { UploadId = upload, Progress = new Parts(progress) };
+                var options = new IngestOptions
+                {
+                    UploadId = upload,
+                    ValuesColumn = session.Get(Values),
+                    Progress = new Parts(progress),
+                };
                 return session.Dataset(Name).IngestFileAsync(file, session.Get(Labels), options, cancellation);
             });
         }

@@ -45,6 +45,11 @@ static class ReleaseOptions
         Description = "One sum for each class, at the price of one.",
     };
 
+    static readonly Option<bool> Weighted = new("--weighted")
+    {
+        Description = "Sum v f(x, y) over the values v of the rows, in place of f(x, y).",
+    };
+
     static readonly Option<int> Features = new("--features")
     {
         Description = "Random features, or landmarks (default: the planner chooses).",
@@ -75,7 +80,7 @@ static class ReleaseOptions
     }.AcceptOnlyFromAmong("gaussian", "laplace");
 
     public static IEnumerable<Option> All =>
-        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Features, Method, ProjectedDimension, Landmarks, Noise];
+        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Weighted, Features, Method, ProjectedDimension, Landmarks, Noise];
 
     public static async Task<ReleaseRequest> ReadAsync(
         Session session, DatasetHandle dataset, CancellationToken cancellation)
@@ -98,6 +103,7 @@ static class ReleaseOptions
             Method = session.Get(Method) is { } method ? Methods[method] : null,
             ProjectedDimension = session.Get(ProjectedDimension),
             PerClass = session.Get(PerClass),
+            Weighted = session.Get(Weighted),
             PublicDataset = session.Get(Landmarks) is { } name ? $"datasets/{name}" : "",
             Mechanism = mechanism,
             Loss = new PrivacyLoss(session.Get(Epsilon), delta),

@@ -26,6 +26,7 @@ static class ClientWire
             MaxRecords = options.MaxRecords,
             OutOfDomain = options.Clamp ? V1.OutOfDomainPolicy.Clamp : V1.OutOfDomainPolicy.Refuse,
             Classes = { options.Classes },
+            MaxAbsValue = options.MaxAbsValue,
         };
     }
 
@@ -39,6 +40,7 @@ static class ClientWire
             Features = (uint)request.Features,
             ProjectedDimension = (uint)request.ProjectedDimension,
             PerClass = request.PerClass,
+            Weighting = request.Weighted ? V1.Weighting.Value : V1.Weighting.One,
             Method = (V1.SketchMethod)(request.Method ?? 0),
             PublicDataset = request.PublicDataset,
         };

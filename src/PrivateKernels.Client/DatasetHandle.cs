@@ -64,18 +64,23 @@ public sealed class DatasetHandle
     /// <summary>
     /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label"
     /// if
-    /// the dataset has classes.
+    /// the dataset has classes, and values from the column that the options name.
     /// </summary>
     public async Task<long> IngestFileAsync(
         string path, string? labelsPath = null, IngestOptions? options = null, CancellationToken cancellation = default)
     {
+        string? values = options?.ValuesColumn;
         V1.Dataset dataset = await GetAsync(cancellation);
         LabelCodes? codes = dataset.Classes.Count > 0 ? new(dataset.Classes) : null;
         if (labelsPath is not null && codes is null)
             throw new RowFormatException(labelsPath, null, null, "the dataset has no classes, so it takes no labels");
+        if (values is not null && dataset.MaxAbsValue == 0)
+            throw new RowFormatException(path, null, null, "the dataset has no max_abs_value, so it takes no values");
+        if (values is null && dataset.MaxAbsValue > 0)
+            throw new RowFormatException(path, null, null, "the dataset takes values: say which column holds them");
         await using IRowReader rows = labelsPath is null
-            ? await RowFile.OpenAsync(path, codes, cancellation)
-            : await RowFile.OpenAsync(path, labelsPath, codes!, cancellation);
+            ? await RowFile.OpenAsync(path, codes, values, cancellation)
+            : await RowFile.OpenAsync(path, labelsPath, codes!, values, cancellation);
         return await IngestAsync(rows, options, cancellation);
     }
 

@@ -31,6 +31,11 @@ public sealed record DatasetOptions
     public IReadOnlyList<string> Classes { get; init; } = [];
 
     /// <summary>
+    /// Public bound V on the size of the values that rows carry for weighted sums; 0 = rows carry none.
+    /// </summary>
+    public double MaxAbsValue { get; init; }
+
+    /// <summary>
     /// Account key: datasets about the same people must name the same one. Empty = the dataset's own id.
     /// </summary>
     public string Population { get; init; } = "";

@@ -13,6 +13,11 @@ public sealed record IngestOptions
     /// </summary>
     public Guid UploadId { get; init; } = Guid.NewGuid();
 
+    /// <summary>
+    /// Of a file: the column with the value of each row, by its name or by its number from 0; null = rows carry no values.
+    /// </summary>
+    public string? ValuesColumn { get; init; }
+
     /// <summary>Hears how far it is.</summary>
     public IProgress<IngestProgress>? Progress { get; init; }
 }
@@ -159,7 +164,7 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
     void PrepareBlock(uint maxBatchBytes)
     {
         if (_block.Rows > 0) return;
-        long rowBytes = sizeof(float) * (long)rows.Dimension + (rows.HasLabels ? 5 : 0);
+        long rowBytes = sizeof(float) * (rows.Dimension + (rows.HasValues ? 1L : 0)) + (rows.HasLabels ? 5 : 0);
         long bytes = Math.Min(client.Caller.Options.MessageBytes, maxBatchBytes - FrameBytes);
         _block = RowBlock.For(rows, (int)Math.Clamp(bytes / rowBytes, 1, 1 << 20));
     }
@@ -172,9 +177,11 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
         if (count == 0) return null;
         ReadOnlyMemory<float> values = _block.Values[..(count * rows.Dimension)];
         ReadOnlyMemory<uint> labels = rows.HasLabels ? _block.Labels[..count] : default;
+        ReadOnlyMemory<float> rowValues = rows.HasValues ? _block.RowValues[..count] : default;
         var crc = new Crc32C();
         crc.Append(MemoryMarshal.AsBytes(values.Span));
         crc.Append(MemoryMarshal.AsBytes(labels.Span));
+        crc.Append(MemoryMarshal.AsBytes(rowValues.Span));
         var batch = new V1.IngestBatch
         {
             Sequence = ++_made,
@@ -182,6 +189,7 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
             Crc32C = crc.Value,
         };
         ClientWire.Fill(batch.Labels, labels.Span);
+        ClientWire.Fill(batch.Values, rowValues.Span);
         _rowsMade += count;
         lock (_unacknowledged) _unacknowledged.Enqueue(batch);
         return batch;

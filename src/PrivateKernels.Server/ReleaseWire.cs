@@ -18,8 +18,7 @@ static class ReleaseWire
         V1.SketchSpec sketch = spec.Sketch ?? throw Refusal.Field($"{field}.sketch", "must be set");
         V1.PairFunction function = sketch.Function ?? throw Refusal.Field($"{field}.sketch.function", "must be set");
         V1.PrivacySpec privacy = spec.Privacy ?? throw Refusal.Field($"{field}.privacy", "must be set");
-        if (sketch.Weighting is not (V1.Weighting.Unspecified or V1.Weighting.One))
-            throw Refusal.Field($"{field}.sketch.weighting", Later);
+        if (!Enum.IsDefined(sketch.Weighting)) throw Refusal.Field($"{field}.sketch.weighting", "is not a known value");
         if (sketch.ClassLeastSquares) throw Refusal.Field($"{field}.sketch.class_least_squares", Later);
         return new ReleaseRequest
         {
@@ -32,6 +31,7 @@ static class ReleaseWire
             ProjectedDimension = sketch.ProjectedDimension <= int.MaxValue ? (int)sketch.ProjectedDimension : int.MaxValue,
             Seed = sketch.HasSeed ? sketch.Seed : null,
             PerClass = sketch.PerClass,
+            Weighted = sketch.Weighting == V1.Weighting.Value,
             PublicDataset = sketch.PublicDataset,
             Landmarks = landmarks.Read(sketch.PublicDataset, $"{field}.sketch.public_dataset"),
             Mechanism = privacy.Mechanism == V1.Mechanism.Unspecified
@@ -52,7 +52,7 @@ static class ReleaseWire
             Function = new() { Name = request.Function, Bandwidth = function.Bandwidth, Exponent = function.Exponent },
             Features = (uint)request.Features,
             ProjectedDimension = (uint)request.ProjectedDimension,
-            Weighting = V1.Weighting.One,
+            Weighting = request.Weighted ? V1.Weighting.Value : V1.Weighting.One,
             PerClass = request.PerClass,
             Method = (V1.SketchMethod)plan.Measurement.Sketch.Method,
             PublicDataset = request.PublicDataset,
@@ -154,5 +154,5 @@ readonly record struct StoredBuild(long MaxRecords, long PublicRows, V1.CreateRe
     }
 
     internal static DatasetFacts Facts(DatasetDefinition d, CostUnit account, long maxRecords) =>
-        new(d.Domain, d.Adjacency, d.MaxRecordsPerUnit, maxRecords, d.Classes, account, d.MaxRecords > 0);
+        new(d.Domain, d.Adjacency, d.MaxRecordsPerUnit, maxRecords, d.Classes, account, d.MaxRecords > 0, d.MaxAbsValue);
 }

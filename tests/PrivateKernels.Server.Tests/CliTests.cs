@@ -142,6 +142,34 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Weighted_sums_come_from_a_column_of_values_online_and_offline()
+    {
+        await OkAsync("dataset", "create", "spending", "--dimension", "2", "--budget-epsilon", "100", "--budget-delta", "1e-5",
+            "--lower", "0", "--upper", "1", "--max-abs-value", "2.5", "--max-records", "1000");
+        double[][] rows = [.. Enumerable.Range(0, 40).Select(static i => (double[])[i / 40.0, i % 5 / 8.0 - 0.25, i % 7 / 7.0])];
+        CsvFile.Write(At("spent.csv"), ["a", "spent", "b"], rows.Select(static r => r.Cast<object>().ToArray()));
+        JsonElement without = await FailAsync(1, "dataset", "import", "spending", At("spent.csv"));
+        Assert.Equal("BAD_ROW", without.GetProperty("reason").GetString());
+        await OkAsync("dataset", "import", "spending", At("spent.csv"), "--values", "spent");
+        string[] options = ["--function", "l2_squared", "--epsilon", "40", "--weighted"];
+        JsonElement refused = await FailAsync(1, ["release", "create", "spending", "s", .. options]);
+        Assert.Equal("DOMAIN_NOT_DECLARED", refused.GetProperty("reason").GetString());
+        options[1] = "l1";
+        await OkAsync(["release", "create", "spending", "s", .. options, "--features", "1024"]);
+        JsonElement query = await OkAsync("query", "spending/s", At("queries.npy"));
+        JsonElement answer = query.GetProperty("answers")[0];
+        double exact = rows.Sum(static r => r[1] * (Math.Abs(r[0] - 0.1f) + Math.Abs(r[2] - 0.2f)));
+        double std = answer.GetProperty("noise_std").GetDouble();
+        Assert.InRange(Math.Abs(answer.GetProperty("value").GetDouble() - exact), 0, 6 * std + 0.05);
+        Assert.InRange(std, 0.1, 2);
+        await OkAsync("release", "download", "spending/s", At("s.pkr"));
+        Assert.Equal(query.GetRawText(), (await OkAsync("query", "--offline", At("s.pkr"), At("queries.npy"))).GetRawText());
+        await CreateAndImportAsync("animals");
+        JsonElement none = await FailAsync(64, ["release", "create", "animals", "s", .. options]);
+        Assert.Contains("max_abs_value", none.GetProperty("message").GetString());
+    }
+
+    [Fact]
     public async Task Offline_answers_are_the_servers_bit_for_bit()
     {
         await CreateAndImportAsync("animals");

@@ -212,6 +212,62 @@ public sealed class ClientFileTests : IDisposable
         Assert.Equal((2L, 0), (error.Row, error.Column));
     }
 
+    [Theory]
+    [InlineData("x.csv", "Weight")]
+    [InlineData("x.csv", "1")]
+    [InlineData("x.npy", "1")]
+    [InlineData("x.parquet", "weight")]
+    [InlineData("list.parquet", "weight")]
+    [InlineData("x.arrow", "weight")]
+    public async Task A_column_of_values_is_taken_by_name_or_number_and_is_no_coordinate(string file, string column)
+    {
+        float[] rows = [1, 2, -0.5f, 3, 4, 7], coordinates = [1, 2, 3, 4], weights = [-0.5f, 7];
+        await WriteValued(file, coordinates, weights);
+        foreach (int block in (int[])[1, 5])
+        {
+            await using IRowReader reader = await RowFile.OpenAsync(At(file), null, column, Now);
+            Assert.Equal((2, true, false), (reader.Dimension, reader.HasValues, reader.HasLabels));
+            var read = (Rows: new List<float>(), Values: new List<float>());
+            RowBlock memory = RowBlock.For(reader, block);
+            for (int count; (count = await reader.ReadAsync(memory, Now)) > 0;)
+            {
+                read.Rows.AddRange(memory.Values.Span[..(2 * count)]);
+                read.Values.AddRange(memory.RowValues.Span[..count]);
+            }
+            Assert.Equal(coordinates, read.Rows);
+            Assert.Equal(weights, read.Values);
+        }
+        RowFormatException missing = await Assert.ThrowsAsync<RowFormatException>(
+            () => RowFile.OpenAsync(At(file), null, "weights", Now));
+        Assert.Contains("no column 'weights'", missing.Message);
+    }
+
+    /// <summary>Two rows of two coordinates with a value, "weight", between them or behind a list of them.</summary>
+    async Task WriteValued(string file, float[] coordinates, float[] weights)
+    {
+        float[] rows = [coordinates[0], weights[0], coordinates[1], coordinates[2], weights[1], coordinates[3]];
+        float[] a = [rows[0], rows[3]], b = [rows[2], rows[5]];
+        NpyFile.Write<float>(At("x.npy"), rows, 3);
+        CsvFile.Write(At("x.csv"), ["a", "weight", "b"], rows.Chunk(3).Select(static r => r.Cast<object>().ToArray()));
+        WriteArrow("x.arrow", file: true, new RecordBatch.Builder()
+            .Append("a", false, new FloatArray.Builder().AppendRange(a).Build())
+            .Append("weight", false, new FloatArray.Builder().AppendRange(weights).Build())
+            .Append("b", false, new FloatArray.Builder().AppendRange(b).Build()).Build());
+        bool list = file.StartsWith("list", StringComparison.Ordinal);
+        var weight = new DataField<float>("weight");
+        ParquetSchema schema = list
+            ? new(new ListField("v", new DataField<float>("element")), weight)
+            : new(new DataField<float>("a"), weight, new DataField<float>("b"));
+        if (!file.EndsWith(".parquet", StringComparison.Ordinal)) return;
+        await WriteParquet(file, schema, async group =>
+        {
+            if (list) await group.WriteListAsync<float>(group.Field(0), coordinates, [0, 1, 0, 1]);
+            else await group.WriteAsync<float>(group.Field(0), a);
+            await group.WriteAsync<float>(group.Field(1), weights);
+            if (!list) await group.WriteAsync<float>(group.Field(2), b);
+        }, groups: 1);
+    }
+
     [Fact]
     public async Task More_labels_than_rows_and_fewer_are_both_refused()
     {
@@ -254,10 +310,10 @@ public sealed class ClientFileTests : IDisposable
 
     static CancellationToken Now => TestContext.Current.CancellationToken;
 
-    static Task<IRowReader> Open(string path, LabelCodes? labels = null) => RowFile.OpenAsync(path, labels, Now);
+    static Task<IRowReader> Open(string path, LabelCodes? labels = null) => RowFile.OpenAsync(path, labels, null, Now);
 
     static Task<IRowReader> Open(string path, string labelsPath, LabelCodes labels) =>
-        RowFile.OpenAsync(path, labelsPath, labels, Now);
+        RowFile.OpenAsync(path, labelsPath, labels, null, Now);
 
     string At(string name) => Path.Combine(_folder.FullName, name);
 

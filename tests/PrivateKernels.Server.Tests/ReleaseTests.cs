@@ -35,6 +35,7 @@ public sealed class ReleaseTests : IAsyncLifetime
     [InlineData("method later", "INVALID_FIELD")]
     [InlineData("projection", "INVALID_FIELD")]
     [InlineData("weighting", "INVALID_FIELD")]
+    [InlineData("weighting unknown", "INVALID_FIELD")]
     [InlineData("landmarks of nowhere", "RESOURCE_NOT_FOUND")]
     [InlineData("landmarks of private rows", "NOT_PUBLIC")]
     [InlineData("landmarks of no rows", "INVALID_FIELD")]
@@ -73,6 +74,7 @@ public sealed class ReleaseTests : IAsyncLifetime
                 case "method later": s.Method = V1.SketchMethod.Tree; break;
                 case "projection": s.ProjectedDimension = 2; break;
                 case "weighting": s.Weighting = Weighting.Value; break;
+                case "weighting unknown": s.Weighting = (Weighting)7; break;
                 case "landmarks of nowhere": s.PublicDataset = "datasets/p"; break;
                 case "landmarks of private rows": s.PublicDataset = "datasets/people"; break;
                 case "landmarks of no rows": s.PublicDataset = "datasets/open"; break;

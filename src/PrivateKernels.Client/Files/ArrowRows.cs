@@ -23,26 +23,28 @@ sealed class ArrowRows : IRowReader
     int _taken;
     long _row;
 
-    ArrowRows(RowSource source, ArrowStreamReader arrow, Schema schema, RowRole role, LabelCodes? codes)
+    ArrowRows(RowSource source, ArrowStreamReader arrow, Schema schema, RowWish wish)
     {
-        (_source, _arrow, _schema, _codes) = (source, arrow, schema, codes);
-        _columns = TableColumns.Of(source, [.. schema.FieldsList.Select(static f => f.Name)], role);
+        (_source, _arrow, _schema, _codes) = (source, arrow, schema, wish.Labels);
+        _columns = TableColumns.Of(source, [.. schema.FieldsList.Select(static f => f.Name)], wish);
     }
 
     public int Dimension { get; private set; }
 
     public bool HasLabels => _codes is not null && _columns.Label >= 0;
 
+    public bool HasValues => _columns.Value >= 0;
+
     public double Fraction => _source.Fraction;
 
     public static async Task<ArrowRows> OpenAsync(
-        RowSource source, bool isFile, RowRole role, LabelCodes? codes, CancellationToken cancellation)
+        RowSource source, bool isFile, RowWish wish, CancellationToken cancellation)
     {
         var codecs = new CompressionCodecFactory();
         ArrowStreamReader arrow = isFile
             ? new ArrowFileReader(source.Stream, MemoryAllocator.Default.Value, codecs, leaveOpen: true)
             : new ArrowStreamReader(source.Stream, codecs, leaveOpen: true);
-        var rows = new ArrowRows(source, arrow, await arrow.GetSchema(cancellation), role, codes);
+        var rows = new ArrowRows(source, arrow, await arrow.GetSchema(cancellation), wish);
         rows.Dimension = await rows.FindDimensionAsync(cancellation);
         return rows;
     }
@@ -54,6 +56,8 @@ sealed class ArrowRows : IRowReader
         {
             int part = Math.Min(block.Rows - count, _batch!.Length - _taken);
             if (HasLabels) CopyLabels(block.Labels.Span.Slice(count, part));
+            if (HasValues)
+                Copy(_batch.Column(_columns.Value), _taken, block.RowValues.Span.Slice(count, part), 1, part, _columns.Value, null);
             if (Dimension > 0) CopyCoordinates(block.Values.Span.Slice(count * Dimension, part * Dimension), part);
             (count, _taken, _row) = (count + part, _taken + part, _row + part);
         }

@@ -17,25 +17,34 @@ sealed class BinaryRows : IRowReader
     readonly RowSource _source;
     readonly BinaryLayout _layout;
     readonly LabelCodes? _labels;
+    readonly int _value = -1;
     readonly byte[] _chunk;
     long _row;
 
     /// <param name="source">Positioned at the first number.</param>
     /// <param name="layout">From the header.</param>
-    /// <param name="labels">Set if the file is read for its labels: one number per row.</param>
-    public BinaryRows(RowSource source, BinaryLayout layout, LabelCodes? labels)
+    /// <param name="wish">Labels are one number per row; a column of values is given by its number.</param>
+    public BinaryRows(RowSource source, BinaryLayout layout, RowWish wish)
     {
+        LabelCodes? labels = wish.Role == RowRole.Labels ? wish.Labels : null;
         if (layout.Columns < 1 || layout.Columns > Domain.LargestDimension)
             throw source.Error($"has {layout.Columns} numbers per row; 1 to {Domain.LargestDimension} can be read");
         if (labels is not null && layout.Columns != 1)
             throw source.Error($"has {layout.Columns} numbers per row; labels are one per row");
+        if (wish.Values is { } values)
+        {
+            _value = TableColumns.IndexOf(source, new string[layout.Columns].Select(static _ => "").ToArray(), values);
+            if (layout.Columns == 1) throw source.Error("has no column of coordinates");
+        }
         (_source, _layout, _labels) = (source, layout, labels);
         _chunk = new byte[ChunkElements * layout.Element.Size];
     }
 
-    public int Dimension => _labels is null ? _layout.Columns : 0;
+    public int Dimension => _labels is not null ? 0 : HasValues ? _layout.Columns - 1 : _layout.Columns;
 
     public bool HasLabels => _labels is not null;
+
+    public bool HasValues => _value >= 0;
 
     public double Fraction => _layout.Rows == 0 ? 1 : (double)_row / _layout.Rows;
 
@@ -43,12 +52,29 @@ sealed class BinaryRows : IRowReader
     {
         int rows = (int)Math.Min(block.Rows, _layout.Rows - _row);
         if (_labels is not null) ReadLabels(block.Labels.Span[..rows]);
+        else if (HasValues) ReadSplit(block, rows, cancellation);
         else ReadCoordinates(block.Values.Span[..(rows * _layout.Columns)], cancellation);
         _row += rows;
         return new(rows);
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    /// <summary>Whole rows, their value taken out.</summary>
+    void ReadSplit(RowBlock block, int rows, CancellationToken cancellation)
+    {
+        int columns = _layout.Columns;
+        var whole = new float[rows * columns];
+        ReadCoordinates(whole, cancellation);
+        Span<float> to = block.Values.Span;
+        for (int row = 0; row < rows; row++, to = to[Dimension..])
+        {
+            ReadOnlySpan<float> from = whole.AsSpan(row * columns, columns);
+            from[.._value].CopyTo(to);
+            from[(_value + 1)..].CopyTo(to[_value..]);
+            block.RowValues.Span[row] = from[_value];
+        }
+    }
 
     void ReadCoordinates(Span<float> values, CancellationToken cancellation)
     {

@@ -35,17 +35,19 @@ sealed class CsvRows : IRowReader
 
     public bool HasLabels => _codes is not null && _columns.Label >= 0;
 
+    public bool HasValues => _columns.Value >= 0;
+
     public double Fraction => _source.Fraction;
 
     public static async Task<CsvRows> OpenAsync(
-        RowSource source, RowRole role, LabelCodes? codes, CancellationToken cancellation)
+        RowSource source, RowWish wish, CancellationToken cancellation)
     {
-        var rows = new CsvRows(source, codes);
+        var rows = new CsvRows(source, wish.Labels);
         if (!await rows.NextAsync(cancellation)) throw source.Error("is empty");
         rows._fields = rows._csv.FieldCount;
-        bool header = rows.IsHeader(role);
+        bool header = rows.IsHeader(wish.Role);
         string[] names = [.. Enumerable.Range(0, rows._fields).Select(c => header ? rows._csv.GetString(c) : "")];
-        rows._columns = TableColumns.Of(source, names, role);
+        rows._columns = TableColumns.Of(source, names, wish);
         rows._pending = !header;
         return rows;
     }
@@ -85,6 +87,8 @@ sealed class CsvRows : IRowReader
         for (int k = 0; k < values.Length; k++)
             if (!_csv.TryParse(_columns.Coordinates[k], out values[k]))
                 throw _source.Error("is no number", _row, _columns.Coordinates[k]);
+        if (HasValues && !_csv.TryParse(_columns.Value, out block.RowValues.Span[index]))
+            throw _source.Error("is no number", _row, _columns.Value);
         if (HasLabels && !_codes!.TryFind(_csv.GetString(_columns.Label), out block.Labels.Span[index]))
             throw _source.UnknownLabel(_row, _columns.Label);
     }

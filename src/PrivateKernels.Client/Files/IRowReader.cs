@@ -11,6 +11,9 @@ public interface IRowReader : IAsyncDisposable
     /// <summary>Whether every row carries a class index.</summary>
     bool HasLabels { get; }
 
+    /// <summary>Whether every row carries a value, for weighted sums.</summary>
+    bool HasValues => false;
+
     /// <summary>About how much has been read, 0 to 1; for progress bars.</summary>
     double Fraction { get; }
 
@@ -25,9 +28,11 @@ public interface IRowReader : IAsyncDisposable
 /// <param name="Values">Coordinates in row order, at least <paramref name="Rows"/> x dimension.</param>
 /// <param name="Labels">Class indices, at least <paramref name="Rows"/>; empty where labels are not wanted.</param>
 /// <param name="Rows">Most rows to read.</param>
-public readonly record struct RowBlock(Memory<float> Values, Memory<uint> Labels, int Rows)
+/// <param name="RowValues">Values of rows, at least <paramref name="Rows"/>; empty where they are not wanted.</param>
+public readonly record struct RowBlock(Memory<float> Values, Memory<uint> Labels, int Rows, Memory<float> RowValues = default)
 {
     /// <summary>New memory for <paramref name="rows"/> rows.</summary>
     public static RowBlock For(IRowReader reader, int rows) =>
-        new(new float[rows * reader.Dimension], reader.HasLabels ? new uint[rows] : default, rows);
+        new(new float[rows * reader.Dimension], reader.HasLabels ? new uint[rows] : default, rows,
+            reader.HasValues ? new float[rows] : default);
 }

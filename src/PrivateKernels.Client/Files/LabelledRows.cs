@@ -9,6 +9,8 @@ sealed class LabelledRows(IRowReader rows, IRowReader labels, string labelsPath)
 
     public bool HasLabels => true;
 
+    public bool HasValues => rows.HasValues;
+
     public double Fraction => rows.Fraction;
 
     public async ValueTask<int> ReadAsync(RowBlock block, CancellationToken cancellation = default)

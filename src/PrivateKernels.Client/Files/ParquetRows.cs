@@ -19,16 +19,17 @@ sealed class ParquetRows : IRowReader
     readonly TableColumns _columns;
     float[] _values = [];
     uint[] _labels = [];
+    float[] _rowValues = [];
     int _group;
     int _held;
     int _taken;
     long _row;
 
-    ParquetRows(RowSource source, ParquetReader parquet, RowRole role, LabelCodes? codes)
+    ParquetRows(RowSource source, ParquetReader parquet, RowWish wish)
     {
-        (_source, _parquet, _codes) = (source, parquet, codes);
+        (_source, _parquet, _codes) = (source, parquet, wish.Labels);
         _fields = [.. parquet.Schema.Fields];
-        _columns = TableColumns.Of(source, [.. _fields.Select(static f => f.Name)], role);
+        _columns = TableColumns.Of(source, [.. _fields.Select(static f => f.Name)], wish);
         Dimension = _columns.Coordinates.Length;
     }
 
@@ -36,13 +37,15 @@ sealed class ParquetRows : IRowReader
 
     public bool HasLabels => _codes is not null && _columns.Label >= 0;
 
+    public bool HasValues => _columns.Value >= 0;
+
     public double Fraction => _parquet.RowGroupCount == 0 ? 1 : (double)_group / _parquet.RowGroupCount;
 
     public static async Task<ParquetRows> OpenAsync(
-        RowSource source, RowRole role, LabelCodes? codes, CancellationToken cancellation)
+        RowSource source, RowWish wish, CancellationToken cancellation)
     {
         ParquetReader parquet = await ParquetReader.CreateAsync(source.Stream, null, true, cancellation);
-        var rows = new ParquetRows(source, parquet, role, codes);
+        var rows = new ParquetRows(source, parquet, wish);
         if (rows.IsList)
         {
             // The length of the first list is the dimension.
@@ -59,6 +62,7 @@ sealed class ParquetRows : IRowReader
             int part = Math.Min(block.Rows - count, _held - _taken);
             _values.AsSpan(_taken * Dimension, part * Dimension).CopyTo(block.Values.Span[(count * Dimension)..]);
             if (HasLabels) _labels.AsSpan(_taken, part).CopyTo(block.Labels.Span[count..]);
+            if (HasValues) _rowValues.AsSpan(_taken, part).CopyTo(block.RowValues.Span[count..]);
             (count, _taken, _row) = (count + part, _taken + part, _row + part);
         }
         return count;
@@ -82,6 +86,7 @@ sealed class ParquetRows : IRowReader
                 throw _source.Error("has a row group too large to hold; write it with smaller row groups", _row);
             (_held, _taken) = ((int)group.RowCount, 0);
             if (HasLabels) await ReadLabelsAsync(group, cancellation);
+            if (HasValues) await ReadRowValuesAsync(group, cancellation);
             if (IsList)
                 await ReadListAsync(group, cancellation);
             else
@@ -89,6 +94,15 @@ sealed class ParquetRows : IRowReader
         }
         while (_held == 0);
         return true;
+    }
+
+    async Task ReadRowValuesAsync(ParquetRowGroupReader group, CancellationToken cancellation)
+    {
+        if (_rowValues.Length < _held) _rowValues = new float[_held];
+        if (_fields[_columns.Value] is not DataField { IsArray: false }) throw NotNumeric(_columns.Value);
+        using RawColumnData raw = await ReadAsync(group, _columns.Value, cancellation);
+        RefuseNulls(raw, _columns.Value);
+        if (!TryNarrow(raw, _rowValues, 1, _held)) throw NotNumeric(_columns.Value);
     }
 
     async Task ReadColumnsAsync(ParquetRowGroupReader group, CancellationToken cancellation)

@@ -11,8 +11,8 @@ public sealed class WeightedSketchTests : IDisposable
     /// <summary>A case of every sketch.</summary>
     public static TheoryData<string> Names =>
     [
-        "gaussian", "laplacian", "gaussian/Fourier", "arc_cosine_0", "ntk_relu_1", "inner_product", "l1", "l2", "l2_squared", "lp_p@0.5",
-        "lp_p@1.75", "lp_p@4", "gaussian by landmarks",
+        "gaussian", "laplacian", "gaussian/Fourier", "gaussian/HermiteGrid", "arc_cosine_0", "ntk_relu_1", "inner_product", "l1", "l2",
+        "l2_squared", "lp_p@0.5", "lp_p@1.75", "lp_p@4", "gaussian by landmarks",
     ];
 
     public static TheoryData<string> PureNames => ["gaussian", "arc_cosine_1", "inner_product", "l1", "l2", "lp_p@1"];

@@ -98,8 +98,8 @@ sealed record PlanChoice(
     {
         IReadOnlyList<string> classes = Request.PerClass ? Facts.Classes : [];
         ISketch inner = CreateSketch(features);
-        ISketch sketch = Request.Weighted ? WeightedSketch.Create(inner, Facts.MaxAbsValue, Strength.Mechanism) : inner;
-        var measurement = new Measurement(sketch, classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
+        ISketch whole = Request.Weighted ? WeightedSketch.Create(inner, Facts.MaxAbsValue, Strength.Mechanism) : inner;
+        var measurement = new Measurement(whole, classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
         if (measurement.CellCount > Limits.Cells)
             throw new LimitExceededException("Cells", $"the release would have {measurement.CellCount} cells: the limit is {Limits.Cells}.");
         if (Facts.MaxRecords >= measurement.LargestRecordCount)

@@ -30,6 +30,7 @@ static class CommandLine
     {
         CommonOptions.Json,
         ServeCommand.Create(),
+        InitCommand.Create(),
         KeyCommands.Create(),
         DemoCommand.Create(),
         DatasetCommands.Create(),

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using PrivateKernels.Client;
 using PrivateKernels.Server;
 using PrivateKernels.Storage;
@@ -31,6 +32,7 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
         DimensionMismatchException d => new("DIMENSION_MISMATCH", d.Message, Refused),
         NotPerClassException n => new("NOT_PER_CLASS", n.Message, Refused),
         NoClassLargeEnoughException n => new("NO_CLASS_LARGE_ENOUGH", n.Message, Refused),
+        CryptographicException => new("BAD_CERTIFICATE", "a certificate or its key cannot be read.", BadCommandLine),
         InvalidDataException i => new("FILE_CORRUPT", i.Message, Refused),
         ConfigurationException c => new("BAD_CONFIGURATION", c.Message, ConfigurationException.ExitCode),
         StorageException s => new(s.Reason, s.Message, Reasons.ExitCode(s.Reason) ?? Refused, s.Metadata),

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using PrivateKernels.Server;
 using Spectre.Console;
 
@@ -36,9 +38,15 @@ static class KeyCommands
         HelpName = "WHEN",
     };
 
+    static readonly Option<string?> Certificate = new("--certificate")
+    {
+        Description = "A client certificate, PEM, that stands for the key; then no key is made.",
+        HelpName = "FILE",
+    };
+
     public static Command Create() => new("key", "Create, list and revoke the API keys of a server.")
     {
-        new Command("create", "Create a key and print it, once.") { Id, RoleOption, Datasets, Expires, Keys }.Runs(CreateAsync),
+        new Command("create", "Create a key and print it, once.") { Id, RoleOption, Datasets, Expires, Certificate, Keys }.Runs(CreateAsync),
         new Command("list", "List the keys; what they are recognised by is not a secret.") { Keys }.Runs(ListAsync),
         new Command("revoke", "Take a key away.") { Id, Keys }.Runs(RevokeAsync),
     };
@@ -47,14 +55,15 @@ static class KeyCommands
     {
         string id = session.Get(Id), path = PathOf(session);
         var asked = new KeyEntry(id, session.Get(RoleOption), session.Get(Datasets)!, End(session.Get(Expires)));
-        (string key, KeyEntry entry) = KeyFile.NewKey(asked);
+        (string? key, KeyEntry entry) = session.Get(Certificate) is { } certificate
+            ? (null, asked with { Certificate = Thumbprint(certificate) }) : KeyFile.NewKey(asked);
         KeyFile.Change(path, keys => keys.Any(k => k.Id == id)
             ? throw new InvalidFieldException("id", id, "must be new: revoke the key of this id first")
             : keys.Append(entry));
         session.Terminal.Write(Document(entry, key), console =>
         {
-            console.WriteLine(key);
-            session.Terminal.Remark($"{Describe(entry)} The key is not shown again.");
+            if (key is not null) console.WriteLine(key);
+            session.Terminal.Remark(Describe(entry) + (key is null ? "" : " The key is not shown again."));
         });
         return Task.CompletedTask;
     }
@@ -89,6 +98,12 @@ static class KeyCommands
         session.Get(Keys) ?? (Configuration.Read([]).Security.KeysFile is { Length: > 0 } configured
             ? configured
             : throw new InvalidFieldException("keys", null, "must name the keys file: give --keys FILE, or set Security:KeysFile"));
+
+    static string Thumbprint(string file)
+    {
+        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificateFromFile(file);
+        return certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant();
+    }
 
     static DateTimeOffset? End(string? when)
     {

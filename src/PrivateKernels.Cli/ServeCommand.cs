@@ -15,7 +15,7 @@ static class ServeCommand
 
     static readonly Option<string?> Listen = new("--listen")
     {
-        Description = "Loopback address and port (default 127.0.0.1:7443); port 0 takes a free one.",
+        Description = "Address and port (default 127.0.0.1:7443); off loopback only with TLS and keys. Port 0 takes a free one.",
         HelpName = "ADDRESS:PORT",
     };
 
@@ -24,12 +24,17 @@ static class ServeCommand
         Description = "Where arithmetic runs; an engine named here is forced: its failure is the work's.",
     }.AcceptOnlyFromAmong("auto", "simd", "opencl", "cuda");
 
+    static readonly Option<bool> Insecure = new("--insecure")
+    {
+        Description = "Let other machines in without TLS or without keys: whoever reaches the port may read everything.",
+    };
+
     public static Command Create()
     {
         var command =
             new Command("serve", "Run the server. Every configuration key can be given as --Section:Key VALUE.")
         {
-            DataDirectory, Listen, Engine,
+            DataDirectory, Listen, Engine, Insecure,
         };
         command.TreatUnmatchedTokensAsErrors = false;
         return command.Runs(RunAsync);
@@ -41,6 +46,7 @@ static class ServeCommand
         Add("Data:Directory", session.Get(DataDirectory));
         Add("Grpc:Listen", session.Get(Listen));
         Add("Engine:Prefer", session.Get(Engine));
+        if (session.Get(Insecure)) Add("Security:AllowInsecure", "true");
         ServerOptions options = Configuration.Read(arguments);
         // With --json the one document on standard output says where it listens; log lines are documents too.
         await using ServerHost host = await ServerHost.StartAsync(
@@ -52,7 +58,7 @@ static class ServeCommand
             if (!session.Terminal.IsInteractive) return;
             console.MarkupLineInterpolated(
                 $"[bold]PrivateKernels {ServerHost.Version}[/] on [green]{host.Address}[/], data in {directory}");
-            console.MarkupLine("[yellow]Loopback only: there is no TLS and there are no keys.[/] Ctrl-C stops it.");
+            console.MarkupLineInterpolated($"[yellow]{host.Protection}[/]. Ctrl-C stops it.");
         });
         var stopped = new TaskCompletionSource();
         await using (cancellation.Register(stopped.SetResult)) await stopped.Task;

@@ -1,3 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace PrivateKernels.Client;
 
 /// <summary>How a client calls.</summary>
@@ -5,6 +7,15 @@ public sealed record ClientOptions
 {
     /// <summary>API key or OpenID Connect token, sent with every call; null = none.</summary>
     public string? Key { get; init; }
+
+    /// <summary>
+    /// PEM file of the certificates that may vouch for the server, or of the server's own; null = those that this machine
+    /// trusts.
+    /// </summary>
+    public string? CertificateAuthorityFile { get; init; }
+
+    /// <summary>Certificate, with its private key, that is shown to a server that asks for one; null = none.</summary>
+    public X509Certificate2? ClientCertificate { get; init; }
 
     /// <summary>Lets the key travel without TLS to a server that is not on this machine; whoever listens has it then.</summary>
     public bool AllowInsecure { get; init; }

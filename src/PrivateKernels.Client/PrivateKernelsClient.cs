@@ -12,27 +12,20 @@ namespace PrivateKernels.Client;
 /// </summary>
 public sealed class PrivateKernelsClient : IDisposable
 {
-    const int WindowBytes = 8 << 20;
-
     readonly GrpcChannel _channel;
     readonly Lock _lock = new();
     Task<V1.GetServerInfoResponse>? _server;
 
-    /// <param name="address">Such as http://127.0.0.1:7443.</param>
+    /// <param name="address">Such as https://host:7443, or http://127.0.0.1:7443.</param>
     /// <param name="options">Deadlines and the like; null = the standard ones.</param>
     public PrivateKernelsClient(string address, ClientOptions? options = null)
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https"))
             throw new InvalidFieldException("server", address, "must be an address such as http://127.0.0.1:7443");
-        var handler = new SocketsHttpHandler
-        {
-            EnableMultipleHttp2Connections = true,
-            InitialHttp2StreamWindowSize = WindowBytes,
-        };
         options ??= new();
         if (options.Key is not null && uri is { Scheme: "http", IsLoopback: false } && !options.AllowInsecure)
             throw new InvalidFieldException("server", address, "must begin with https: the key would travel in clear");
-        _channel = GrpcChannel.ForAddress(uri, new() { HttpHandler = handler, DisposeHttpClient = true });
+        _channel = GrpcChannel.ForAddress(uri, new() { HttpHandler = Transport.Create(options), DisposeHttpClient = true });
         Caller = new(options);
         CallInvoker calls = options.Key is { } key ? _channel.Intercept(headers => WithKey(headers, key)) : _channel.CreateCallInvoker();
         Datasets = new(calls);

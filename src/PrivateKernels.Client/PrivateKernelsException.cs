@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Google.Rpc;
 using Grpc.Core;
 
@@ -15,7 +16,7 @@ public sealed class PrivateKernelsException : Exception
         Exception? inner = null)
         : base(message, inner) => (Reason, Code, Metadata) = (reason, code, metadata);
 
-    /// <summary>What happened, such as "BUDGET_EXHAUSTED"; "UNREACHABLE" if no server answered.</summary>
+    /// <summary>What happened, such as "BUDGET_EXHAUSTED"; "UNREACHABLE" if no server answered, "UNTRUSTED" if TLS failed.</summary>
     public string Reason { get; }
 
     /// <summary>The canonical code.</summary>
@@ -28,7 +29,7 @@ public sealed class PrivateKernelsException : Exception
     internal TimeSpan? RetryDelay { get; private init; }
 
     /// <summary>Whether the same request may succeed a little later. An exhausted budget never refills.</summary>
-    internal bool IsTransient => RetryDelay is not null || Code == StatusCode.Unavailable || Reason == BadFrameReason;
+    internal bool IsTransient => RetryDelay is not null || (Code == StatusCode.Unavailable && Reason != "UNTRUSTED") || Reason == BadFrameReason;
 
     internal static PrivateKernelsException From(RpcException e)
     {
@@ -39,6 +40,10 @@ public sealed class PrivateKernelsException : Exception
             {
                 RetryDelay = status.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan(),
             };
+        if (IsUntrusted(e.Status.DebugException))
+            return new("UNTRUSTED", e.StatusCode,
+                "the TLS handshake failed: the server's certificate is not trusted or not for this name (name its " +
+                "authority with --ca), or the server wants a client certificate that it knows.", Nothing, e);
         return e.StatusCode == StatusCode.Unavailable
             ? new("UNREACHABLE", e.StatusCode,
                 "no server answers there; start one with 'pk serve', or name another with --server.", Nothing, e)
@@ -66,6 +71,9 @@ public sealed class PrivateKernelsException : Exception
             .Replace($"Row {text}", $"Row {placed}", StringComparison.Ordinal);
         return new(Reason, Code, message, new Dictionary<string, string>(Metadata) { ["row"] = placed }, this);
     }
+
+    static bool IsUntrusted(Exception? e) =>
+        e is AuthenticationException || (e is not null && IsUntrusted(e.InnerException));
 
     static IReadOnlyDictionary<string, string> Nothing => new Dictionary<string, string>();
 

@@ -55,17 +55,13 @@ public static class Configuration
         return options;
     }
 
-    /// <summary>Parses "address:port"; only loopback is served while there is neither TLS nor authentication.</summary>
+    /// <summary>Parses "address:port".</summary>
     public static IPEndPoint Endpoint(string listen)
     {
         string text = listen.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" + listen[9..] : listen;
         int colon = text.LastIndexOf(':');
         if (colon <= 0 || text.EndsWith(']') || !IPEndPoint.TryParse(text, out IPEndPoint? endpoint))
             throw new ConfigurationException($"Grpc:Listen is '{listen}': must be address:port, such as 127.0.0.1:7443.");
-        if (!IPAddress.IsLoopback(endpoint.Address))
-            throw new ConfigurationException(
-                $"Grpc:Listen is '{listen}': this version has neither TLS nor keys, so it listens on loopback only " +
-                "(127.0.0.1 or [::1]); whoever reaches the port is the owner.");
         return endpoint;
     }
 

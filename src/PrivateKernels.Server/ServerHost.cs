@@ -10,8 +10,8 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// A running server. While there are neither TLS nor keys it listens on loopback only, and whoever reaches the port is
-/// the owner.
+/// A running server. Without keys whoever reaches the port is the owner; it then listens on loopback only, unless told
+/// otherwise, loudly.
 /// </summary>
 public sealed class ServerHost : IAsyncDisposable
 {
@@ -43,8 +43,11 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Where it listens, with the real port.</summary>
     public IPEndPoint Endpoint { get; }
 
-    /// <summary>The same as a client wants it: "http://127.0.0.1:7443".</summary>
-    public Uri Address => new($"http://{Endpoint}");
+    /// <summary>The same as a client wants it: "https://127.0.0.1:7443".</summary>
+    public Uri Address => new($"{(_parts.Entrance.Certificate is null ? "http" : "https")}://{Endpoint}");
+
+    /// <summary>How callers are told apart and what protects their bytes, for whoever started the server.</summary>
+    public string Protection => _parts.Entrance.Describe();
 
     /// <summary>Opens the data directory, takes up interrupted builds, and serves.</summary>
     /// <param name="options">Checked here.</param>
@@ -79,7 +82,7 @@ public sealed class ServerHost : IAsyncDisposable
         var endpoint = IPEndPoint.Parse(new Uri(address).Authority);
         SetHealth(parts.Health, ServingStatus.Serving);
         json.Write(LogLevel.Information, "serving", ("endpoint", endpoint), ("engine", parts.Engines.First.Device),
-            ("note", "no TLS and no keys: loopback only, every caller is the owner"));
+            ("note", parts.Entrance.Describe()));
         WarnOfRowsInClear(parts, json);
         return new ServerHost(app, parts, options, endpoint);
     }
@@ -104,7 +107,8 @@ public sealed class ServerHost : IAsyncDisposable
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddProvider(log);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, listen, options.Limits));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+            Configure(kestrel, listen, parts.Entrance.Certificate, options.Limits));
         IServiceCollection services = builder.Services;
         services.AddRouting();
         services.AddGrpc(grpc =>
@@ -117,17 +121,18 @@ public sealed class ServerHost : IAsyncDisposable
             grpc.Interceptors.Add<ErrorInterceptor>();
         });
         if (options.Grpc.Reflection) services.AddGrpcReflection();
+        parts.Entrance.Tokens?.Add(services);
         services.AddSingleton(parts.Health);
-        services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Access));
+        services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Entrance.Access));
         services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, parts.Drain));
         services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, parts.Drain));
         var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, parts.Drain);
         services.AddSingleton(new QueryService(
-            parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, parts.Drain, parts.Access));
+            parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, parts.Drain, parts.Entrance.Access));
         services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Jobs, options.Retention, parts.Drain));
         WebApplication app = builder.Build();
         FrameworkLimits.Use(app, options.Limits);
-        parts.Access.Use(app);
+        parts.Entrance.Access.Use(app);
         app.MapGrpcService<DatasetService>();
         app.MapGrpcService<ReleaseService>();
         app.MapGrpcService<QueryService>();
@@ -137,10 +142,15 @@ public sealed class ServerHost : IAsyncDisposable
         return app;
     }
 
-    static void Configure(KestrelServerOptions kestrel, IPEndPoint listen, LimitsOptions limits)
+    static void Configure(
+        KestrelServerOptions kestrel, IPEndPoint listen, ServerCertificate? certificate, LimitsOptions limits)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Listen(listen, static endpoint => endpoint.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(listen, endpoint =>
+        {
+            endpoint.Protocols = HttpProtocols.Http2;
+            if (certificate is not null) endpoint.UseHttps(certificate.Handshake(limits.HeaderTimeout));
+        });
         KestrelServerLimits l = kestrel.Limits;
         l.MaxConcurrentConnections = limits.Connections;
         l.MaxRequestHeadersTotalSize = limits.HeaderBytes;
@@ -185,14 +195,13 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
         Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, JobQueue Jobs,
-        QueryGate Gate, StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, KeyRing? Keys, Access Access)
+        QueryGate Gate, StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, Entrance Entrance)
         : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log)
         {
             EncryptionKey? key = options.Encryption.Open();
-            KeyRing? keys = options.Security.KeysFile.Length > 0
-                ? new KeyRing(options.Security.KeysFile, log, TimeProvider.System) : null;
+            var entrance = new Entrance(options, log);
             Engines engines = Engines.Open(options.Engine, options.Query, log);
             DataDirectory directory;
             try
@@ -201,7 +210,7 @@ public sealed class ServerHost : IAsyncDisposable
             }
             catch
             {
-                keys?.Dispose();
+                entrance.Dispose();
                 engines.Dispose();
                 key?.Dispose();
                 throw;
@@ -213,7 +222,7 @@ public sealed class ServerHost : IAsyncDisposable
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
                 new BuildQueue(directory, engines, cache, options, log), new JobQueue(directory, engines, cache, gate, options.Limits, log),
                 gate, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key,
-                keys, new Access(keys, options.Limits, log, TimeProvider.System));
+                entrance);
         }
 
         public async ValueTask DisposeAsync()
@@ -223,7 +232,7 @@ public sealed class ServerHost : IAsyncDisposable
             Directory.Dispose();
             Gate.Dispose();
             Drain.Dispose();
-            Keys?.Dispose();
+            Entrance.Dispose();
             Engines.Dispose();
             Key?.Dispose();
         }

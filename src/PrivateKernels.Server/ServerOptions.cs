@@ -12,9 +12,13 @@ public sealed record ServerOptions
 
     public GrpcOptions Grpc { get; init; } = new();
 
+    public TlsOptions Tls { get; init; } = new();
+
     public EncryptionOptions Encryption { get; init; } = new();
 
     public SecurityOptions Security { get; init; } = new();
+
+    public OpenIdConnectOptions OpenIdConnect { get; init; } = new();
 
     public EngineOptions Engine { get; init; } = new();
 
@@ -38,7 +42,7 @@ public sealed record ServerOptions
     public void Validate()
     {
         Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
-        Configuration.Endpoint(Grpc.Listen);
+        SecurityRules.Check(this);
         Require(Encryption.KeyFile.Length == 0 || Encryption.Key.Length == 0, "Encryption:KeyFile", Encryption.KeyFile,
             "must be unset where Encryption:Key is set");
         Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
@@ -86,7 +90,7 @@ public sealed record DataOptions
 
 public sealed record GrpcOptions
 {
-    /// <summary>Address and port for gRPC (HTTP/2 without TLS), loopback only; port 0 takes a free one.</summary>
+    /// <summary>Address and port for gRPC (HTTP/2); off loopback only with TLS and credentials. Port 0 takes a free one.</summary>
     public string Listen { get; init; } = "127.0.0.1:7443";
 
     /// <summary>Whether the server describes its protos to whoever asks.</summary>

@@ -37,17 +37,32 @@ public sealed class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("0.0.0.0:7443")]
-    [InlineData("[::]:7443")]
-    [InlineData("192.168.0.1:7443")]
-    public void Only_loopback_is_listened_on_and_the_refusal_says_why(string listen)
+    [InlineData("there is no TLS (Tls:CertificateFile) and there are no credentials")]
+    [InlineData("there is no TLS", "--Security:KeysFile", "keys.json")]
+    [InlineData("there are no credentials", "--Tls:CertificateFile", "tls.pfx")]
+    public void Off_loopback_TLS_and_credentials_are_demanded_and_the_refusal_says_what_is_missing(string missing, params string[] given)
     {
-        var refused = Assert.Throws<ConfigurationException>(() => Read("--Grpc:Listen", listen));
-        Assert.Contains("loopback only", refused.Message, StringComparison.Ordinal);
-        Assert.Equal("127.0.0.1:0", Read("--Grpc:Listen", "127.0.0.1:0").Grpc.Listen);
-        Assert.Equal(7443, Configuration.Endpoint("[::1]:7443").Port);
-        Assert.Equal(7443, Configuration.Endpoint("localhost:7443").Port);
+        foreach (string listen in (string[])["0.0.0.0:7443", "[::]:7443", "192.168.0.1:7443"])
+        {
+            var refused = Assert.Throws<ConfigurationException>(() => Read(["--Grpc:Listen", listen, .. given]));
+            Assert.Contains(missing, refused.Message, StringComparison.Ordinal);
+            Assert.Contains("--insecure", refused.Message, StringComparison.Ordinal);
+            Read(["--Grpc:Listen", listen, "--Security:AllowInsecure", "true", .. given]);
+            Read(["--Grpc:Listen", listen, "--Tls:CertificateFile", "tls.pfx", "--Security:KeysFile", "keys.json"]);
+        }
+        foreach (string loopback in (string[])["127.0.0.1:0", "[::1]:7443", "localhost:7443"])
+            Read(["--Grpc:Listen", loopback, .. given]);
     }
+
+    [Theory]
+    [InlineData("Tls:KeyFile", "--Tls:KeyFile", "tls.key")]
+    [InlineData("Tls:Password", "--Tls:CertificateFile", "tls.pfx", "--Tls:Password", "typed")]
+    [InlineData("Security:ClientCertificates", "--Security:ClientCertificates", "Require", "--Security:KeysFile", "k")]
+    [InlineData("Security:ClientCertificates", "--Security:ClientCertificates", "Allow", "--Tls:CertificateFile", "c")]
+    [InlineData("OpenIdConnect:Authority", "--OpenIdConnect:Authority", "http://login.example.org", "--OpenIdConnect:Audience", "pk")]
+    [InlineData("OpenIdConnect:Audience", "--OpenIdConnect:Authority", "https://login.example.org")]
+    public void What_must_go_together_is_named_when_it_does_not(string named, params string[] given) =>
+        Assert.Contains(named, Assert.Throws<ConfigurationException>(() => Read(given)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Variables_are_read_before_arguments_and_unknown_ones_are_refused()

@@ -72,6 +72,8 @@ public sealed class RolesTests
                 Assert.NotEqual(StatusCode.Unauthenticated, granted.Code);
                 if (rule.Resources.Count == 0) continue;
                 Failure other = await CallAsync(server, key, method, "other"), ghost = await CallAsync(server, key, method, "ghost");
+                // A stream that this version does not take is ended before a frame of it is read.
+                if (other.Code == StatusCode.Unimplemented) continue;
                 Assert.Equal((StatusCode.NotFound, "RESOURCE_NOT_FOUND"), (other.Code, other.Reason));
                 Assert.Equal(ghost.Told("ghost", "other"), other.Told());
                 Assert.NotEqual("datasets/mine", granted.Metadata.GetValueOrDefault("resource"));

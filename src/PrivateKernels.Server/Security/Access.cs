@@ -9,7 +9,8 @@ namespace PrivateKernels.Server;
 /// Lets a call in, before a byte of its message is read: who calls, how often, and whether the role may. Which datasets the
 /// message names is looked at when it is there (<see cref="AccessRule.Check"/>).
 /// </summary>
-sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvider clock)
+sealed class Access(
+    KeyRing? keys, BearerTokens? tokens, ClientCertificates certificates, LimitsOptions limits, JsonLog log, TimeProvider clock)
 {
     /// <summary>Limits of callers are forgotten beyond this; only key holders have any.</summary>
     const int MostCallers = 10_000;
@@ -18,7 +19,7 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
     readonly ConcurrentDictionary<string, (RateBucket Calls, RateBucket Points)> _rates = new();
 
     /// <summary>Whether callers must show who they are; otherwise each is the owner.</summary>
-    internal bool IsOn => keys is not null;
+    internal bool IsOn => keys is not null || tokens is not null;
 
     internal void Use(IApplicationBuilder app) => app.Use(async (http, next) =>
     {
@@ -30,7 +31,7 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
         }
         try
         {
-            http.Features.Set(Admit(http, method.FullName));
+            http.Features.Set(await AdmitAsync(http, method.FullName));
         }
         catch (Refusal refusal)
         {
@@ -43,8 +44,12 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
     });
 
     /// <summary>The caller as its credentials stand now: a stream outlives the look at its first message.</summary>
-    internal Caller Current(Caller caller) =>
-        keys is null || caller == Caller.Nobody ? caller : keys.Current(caller.Id) ?? throw Invalid();
+    internal Caller Current(Caller caller)
+    {
+        if (!IsOn || caller == Caller.Nobody) return caller;
+        Caller? now = BearerTokens.IsOf(caller) ? (caller.Expires > clock.GetUtcNow() ? caller : null) : keys?.Current(caller.Id);
+        return now ?? throw Invalid();
+    }
 
     /// <summary>Counts query points against the caller's limit.</summary>
     internal void TakePoints(Caller caller, int points)
@@ -53,12 +58,12 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
             throw RateLimited("Limits:QueryPointsPerSecond", limits.QueryPointsPerSecond, "query points per second of one key");
     }
 
-    Caller Admit(HttpContext http, string method)
+    async Task<Caller> AdmitAsync(HttpContext http, string method)
     {
         AccessRule rule = Roles.Find(method) ?? throw RoleRequired(Role.None);
         if (rule.Roles == Roles.Anyone) return Caller.Nobody;
         if (!IsOn) return Caller.Local;
-        Caller? caller = Authenticate(http);
+        Caller? caller = await AuthenticateAsync(http);
         if (caller is null)
             throw _failures.Count(http.Connection.RemoteIpAddress)
                 ? Invalid()
@@ -69,11 +74,18 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
         return rule.Allows(caller) ? caller : throw RoleRequired(rule.Roles);
     }
 
-    Caller? Authenticate(HttpContext http)
+    /// <summary>A header says who calls; without one, the certificate of the connection does.</summary>
+    async Task<Caller?> AuthenticateAsync(HttpContext http)
     {
         const string Scheme = "Bearer ";
-        return http.Request.Headers.Authorization is [{ } header]
-            && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? keys!.Find(header[Scheme.Length..]) : null;
+        Caller? holder = certificates != ClientCertificates.None && http.Connection.ClientCertificate is { } certificate
+            ? keys!.FindCertificate(certificate) : null;
+        // Taken from the keys file since the connection began?
+        if (holder is null && certificates == ClientCertificates.Require) return null;
+        if (http.Request.Headers.Authorization is not [{ } header]) return http.Request.Headers.Authorization.Count == 0 ? holder : null;
+        if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return null;
+        string credential = header[Scheme.Length..];
+        return KeyFile.IdOf(credential) is null && tokens is not null ? await tokens.FindAsync(http) : keys?.Find(credential);
     }
 
     (RateBucket Calls, RateBucket Points) RatesOf(Caller caller)
@@ -86,7 +98,7 @@ sealed class Access(KeyRing? keys, LimitsOptions limits, JsonLog log, TimeProvid
     }
 
     /// <summary>One text for missing, unknown and expired: it must not help to find out which.</summary>
-    static Refusal Invalid() => new("CREDENTIALS_INVALID", "the call needs a valid key: 'authorization: Bearer pk_...'.");
+    static Refusal Invalid() => new("CREDENTIALS_INVALID", "the call needs a valid key or token: 'authorization: Bearer ...'.");
 
     static Refusal RoleRequired(Role roles) =>
         new("ROLE_REQUIRED", "the key's role does not allow this call; ask the owner.", ("role", roles.ToString().ToLowerInvariant()));

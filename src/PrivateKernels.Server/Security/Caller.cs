@@ -24,6 +24,9 @@ public enum Role
 /// <param name="Datasets">Ids of the datasets granted; null = all.</param>
 sealed record Caller(string Id, Role Role, IReadOnlySet<string>? Datasets)
 {
+    /// <summary>When the token ends; null for keys, whose file says so.</summary>
+    internal DateTimeOffset? Expires { get; init; }
+
     /// <summary>Without keys whoever reaches the loopback port is the owner of everything.</summary>
     internal static Caller Local { get; } = new("owner", Role.Owner, null);
 

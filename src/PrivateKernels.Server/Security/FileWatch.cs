@@ -29,8 +29,9 @@ sealed class FileWatch : IDisposable
         _timer = new Timer(_ => Look(), null, Interval, Interval);
     }
 
-    /// <summary>Looks now.</summary>
-    internal void Look()
+    public void Dispose() => _timer.Dispose();
+
+    void Look()
     {
         // Whoever is late does not wait for a slow disk; the next second looks again.
         if (!_lock.TryEnter()) return;
@@ -51,8 +52,6 @@ sealed class FileWatch : IDisposable
             _lock.Exit();
         }
     }
-
-    public void Dispose() => _timer.Dispose();
 
     byte[] Digest()
     {

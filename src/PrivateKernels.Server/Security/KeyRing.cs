@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace PrivateKernels.Server;
 
@@ -36,14 +37,17 @@ sealed class KeyRing : IDisposable
         return same && entry?.Hash is not null ? InForce(entry) : null;
     }
 
-    /// <summary>Whom a client certificate belongs to, by its SHA-256 thumbprint.</summary>
-    internal Caller? FindCertificate(string thumbprint) =>
-        _entries.ByCertificate.GetValueOrDefault(thumbprint) is { } entry ? InForce(entry) : null;
+    /// <summary>Whom a client certificate belongs to, by its SHA-256 thumbprint; null if to nobody, or out of date.</summary>
+    internal Caller? FindCertificate(X509Certificate2 certificate)
+    {
+        DateTime now = _clock.GetLocalNow().DateTime;
+        return certificate.NotBefore <= now && now < certificate.NotAfter
+            && _entries.ByCertificate.GetValueOrDefault(certificate.GetCertHashString(HashAlgorithmName.SHA256)) is { } entry
+                ? InForce(entry) : null;
+    }
 
     /// <summary>What the key of this id allows now; null if it was revoked or has expired.</summary>
     internal Caller? Current(string id) => _entries.ById.GetValueOrDefault(id) is { } entry ? InForce(entry) : null;
-
-    internal void Reload() => _watch.Look();
 
     public void Dispose() => _watch.Dispose();
 

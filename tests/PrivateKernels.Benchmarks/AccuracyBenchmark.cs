@@ -1,59 +1,113 @@
+using System.Diagnostics;
 using System.Globalization;
-using PrivateKernels.Client;
+using System.Text.Json;
 
 namespace PrivateKernels.Benchmarks;
 
 /// <summary>
-/// One release of each function on images in [0, 1]^784, epsilon 1, delta 10^-6: errors of its answers beside what the
-/// release and the planner say about them.
+/// Root mean square error over n of every function, on images in [0, 1]^784 and for gaussian in the plane as well, delta
+/// 10^-6: this product beside the structures of the literature.
 /// </summary>
 static class AccuracyBenchmark
 {
-    const int Queries = 200;
+    const double Delta = 1e-6;
 
-    /// <summary>Bandwidths by which the kernels distinguish such images; unit vectors and distances take none.</summary>
-    static double Bandwidth(PairFunctionEntry entry) =>
-        !entry.UsesBandwidth ? 0 : entry.Name is "laplacian" or "inverse_l1" ? 100 : entry.Name == "gaussian" ? 7 : 10;
+    static readonly double[] Epsilons = [0.1, 0.3, 1, 3, 10];
 
-    /// <param name="args">File of private images and file of query images; none = the bundled ones.</param>
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
+    /// <param name="args">Data as <see cref="ImageFolder"/> reads it; --out FOLDER for accuracy.json and the plots.</param>
     public static async Task RunAsync(string[] args)
     {
-        string samples = Path.Combine(AppContext.BaseDirectory, "Samples");
-        string images = args.ElementAtOrDefault(0) ?? Path.Combine(samples, "private-images.idx.gz");
-        string queryImages = args.ElementAtOrDefault(1) ?? Path.Combine(samples, "public-images.idx.gz");
-        Points rows = await RowFile.ReadAllAsync(images), all = await RowFile.ReadAllAsync(queryImages);
-        Points queries = all.Slice(0, Math.Min(Queries, all.Count));
+        int option = Array.IndexOf(args, "--out");
+        string? folder = option < 0 ? null : args[option + 1];
+        (Points rows, Points publicImages) = await ImageFolder.ReadAsync(option < 0 ? args : args[..option]);
         using var engine = new SimdEngine();
-        var facts = new DatasetFacts(
-            new Domain(rows.Dimension, 0, 1, Math.Sqrt(rows.Dimension)), Adjacency.AddOrRemoveOne, 1, rows.Count, [], CostUnit.MuSquared);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{rows.Count} rows, {queries.Count} queries, epsilon 1, delta 1e-6, {engine.Device}; all but the first two columns per record"));
-        Console.WriteLine("| function | h | mean of f | rmse | noise std | approximation std | predicted | inside 95 % |");
-        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- |");
+        EvaluationSet images = ImageFolder.Whole(rows, publicImages, engine);
+        EvaluationSet plane = ImageFolder.Projected(rows, publicImages, 2, engine);
+        Console.WriteLine(Text($"{rows.Count} rows, {images.Queries.Count} queries, delta 1e-6, {engine.Device}; errors over n"));
+        Console.WriteLine("| function | mean | structure | ε = 0.1 | 0.3 | 1 | 3 | 10 | features at ε = 1 |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        var series = new List<AccuracySeries>();
         foreach (PairFunctionEntry entry in Catalog.Functions)
-            if (!entry.UsesExponent || entry.UsesBandwidth)
-                Console.WriteLine(Row(entry, facts, rows, queries, engine));
+            foreach (double exponent in entry.Name == "lp_p" ? (double[])[0.5, 1.5] : [0])
+                Report(images, ImageFolder.Function(entry, exponent), series);
+        Report(plane, new Gaussian(0.1), series);
+        if (folder is null) return;
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, "accuracy.json"), JsonSerializer.Serialize(series, Indented));
+        AccuracyPlots.Write(series, folder);
     }
 
-    static string Row(PairFunctionEntry entry, DatasetFacts facts, Points rows, Points queries, SimdEngine engine)
+    static void Report(EvaluationSet set, PairFunction function, List<AccuracySeries> series)
     {
-        double h = Bandwidth(entry), n = rows.Count;
-        var request = new ReleaseRequest { Function = entry.Name, Bandwidth = h, Loss = new PrivacyLoss(1, 1e-6), Seed = 1 };
-        ReleasePlan plan = Planner.Plan(request, facts, new());
-        var receipt = new Receipt(
-            new byte[16], new byte[32], 1, new(new byte[16], 1, 1, new byte[32]), plan.Cost, plan.Measurement.Fingerprint);
-        Release release = plan.Measurement.Invoke(receipt, [new Records(rows.Values.ToArray(), default)], engine, static () => { });
-        Answers answers = release.Estimate(queries, engine);
-        var exact = new double[queries.Count];
-        engine.AddExactSums(plan.Measurement.Sketch.Function, rows, queries, exact);
-        double inside = Enumerable.Range(0, queries.Count)
-            .Average(q => Math.Abs(answers.Values[q] - exact[q]) <= answers.HalfWidth95[q] ? 1.0 : 0);
-        double[] errors = [.. answers.Values.Zip(exact, static (a, b) => a - b)];
-        return string.Create(CultureInfo.InvariantCulture,
-            $"| {entry.Name} | {h} | {exact.Average() / n:G3} | {Rms(errors) / n:E1} | {Rms(answers.NoiseStd) / n:E1} ")
-            + string.Create(CultureInfo.InvariantCulture,
-                $"| {Rms(answers.ApproximationStd) / n:E1} | {plan.Accuracy.TotalStdAtMaxRecords / n:E1} | {inside:P0} |");
+        long began = Stopwatch.GetTimestamp();
+        foreach (AccuracySeries s in Measure(set, function))
+        {
+            series.Add(s);
+            string errors = string.Join(" | ", s.Errors.Select(static e => double.IsNaN(e) ? "refused" : Text($"{e:0.0E+0}")));
+            Console.WriteLine(Text($"| {s.Function} | {s.Mean:G3} | {s.Structure} | {errors} | {s.Features} |"));
+        }
+        Console.Error.WriteLine(Text($"{function.Entry.Name}: {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s"));
     }
 
-    static double Rms(double[] values) => Math.Sqrt(values.Average(static v => v * v));
+    static IEnumerable<AccuracySeries> Measure(EvaluationSet set, PairFunction function)
+    {
+        ReleaseRequest request = ImageFolder.Request(function);
+        string name = function.Entry.Name + (function is LpP ? Text($", p = {function.Exponent}") : "")
+            + (function.Bandwidth > 0 ? Text($", h = {function.Bandwidth}") : "")
+            + (set.Rows.Dimension < 784 ? Text($", d = {set.Rows.Dimension}") : "");
+        double mean = set.Mean(function), n = set.Count;
+        yield return Ours("default plan", Delta, request, null);
+        if (function.Methods[0] is SketchMethod.Fourier or SketchMethod.Spherical)
+            yield return Ours("best plan", Delta, request, new(TargetStd: 1e-9));
+        yield return Ours("pure ε plan", 0, request, null);
+        foreach (SketchMethod method in function.Methods.Where(static m => m is SketchMethod.Paper or SketchMethod.PaperPlus))
+            yield return Ours(method == SketchMethod.Paper ? "paper, pure ε" : "paper+, pure ε", 0, request with { Method = method }, null);
+        if (LsqRandomFeatures.Measure(set, function) is { } lsq)
+        {
+            yield return Other("LSQ-RFF, pure ε", lsq.Lsq);
+            if (set.Rows.Dimension > 200 && function is not ICauchySpectrum) yield return Other("JL + LSQ, pure ε", lsq.ProjectedLsq);
+        }
+        if (function is Gaussian gaussian && set.Rows.Dimension <= 3)
+            yield return Other("LSQ-FGT, pure ε", epsilon => LsqFastGauss.BestError(set, gaussian, epsilon));
+        double largest = Largest(set, function);
+        yield return Other("one query, Gaussian noise", epsilon => largest / GaussianDp.Mu(epsilon, Delta));
+
+        AccuracySeries Ours(string structure, double delta, ReleaseRequest asked, PlannerGoal? goal)
+        {
+            double[] errors = [.. Epsilons.Select(
+                epsilon => set.Plan(asked, epsilon, delta, goal) is { } plan ? set.Error(plan.Measurement).Total / n : double.NaN)];
+            return new(name, mean, structure, Epsilons, errors, set.Plan(asked, 1, delta, goal)?.Measurement.Sketch.Features ?? 0);
+        }
+
+        AccuracySeries Other(string structure, Func<double, double> error) =>
+            new(name, mean, structure, Epsilons, [.. Epsilons.Select(epsilon => error(epsilon) / n)], 0);
+    }
+
+    /// <summary>sup of f over records and queries of the domain: what one query may change by, at worst.</summary>
+    internal static double Largest(EvaluationSet set, PairFunction function)
+    {
+        double d = set.Domain.Dimension, r = set.Domain.MaxNorm!.Value;
+        return function switch
+        {
+            L1 or LpP => d,
+            L2 => 2 * r,
+            L2Squared => 4 * r * r,
+            InnerProduct => r * r,
+            _ => 1,
+        };
+    }
+
+    internal static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
+
+/// <summary>A line of a plot.</summary>
+/// <param name="Function">Function with its parameters.</param>
+/// <param name="Mean">Mean over queries of sum_x f(x, y) / n.</param>
+/// <param name="Structure">Who answers.</param>
+/// <param name="Epsilons">Abscissas.</param>
+/// <param name="Errors">Root mean square error over n at each; NaN = refused, because the planner predicts noise alone.</param>
+/// <param name="Features">Features at epsilon 1; 0 = none or chosen anew for each epsilon.</param>
+sealed record AccuracySeries(
+    string Function, double Mean, string Structure, double[] Epsilons, double[] Errors, int Features);

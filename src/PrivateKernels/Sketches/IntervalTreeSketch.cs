@@ -50,7 +50,7 @@ public sealed class IntervalTreeSketch : ISketch
             ? new(directions, (float)-reach, (float)reach, leaves, 1)
             : new(domain.Dimension, domain.Lower!.Value, domain.Upper!.Value, leaves, 1);
         if (directions > 0) _projections = new(() => PaperFrequencies.DrawGaussian(domain.Dimension, directions, seed));
-        _power = function is L1 ? 1 : function.Exponent;
+        _power = function is LpP ? function.Exponent : 1;
         var ends = new List<double>();
         for (double end = leaves; end >= 0.5; end /= Growth) ends.Add(end);
         _ends = [.. ends];

@@ -19,9 +19,8 @@ static class AccuracyBenchmark
     /// <param name="args">Data as <see cref="ImageFolder"/> reads it; --out FOLDER for accuracy.json and the plots.</param>
     public static async Task RunAsync(string[] args)
     {
-        int option = Array.IndexOf(args, "--out");
-        string? folder = option < 0 ? null : args[option + 1];
-        (Points rows, Points publicImages) = await ImageFolder.ReadAsync(option < 0 ? args : args[..option]);
+        string? folder = ImageFolder.Option(args, "--out");
+        (Points rows, Points publicImages) = await ImageFolder.ReadAsync(args);
         using var engine = new SimdEngine();
         EvaluationSet images = ImageFolder.Whole(rows, publicImages, engine);
         EvaluationSet plane = ImageFolder.Projected(rows, publicImages, 2, engine);
@@ -46,7 +45,8 @@ static class AccuracyBenchmark
         {
             series.Add(s);
             string errors = string.Join(" | ", s.Errors.Select(static e => double.IsNaN(e) ? "refused" : Text($"{e:0.0E+0}")));
-            Console.WriteLine(Text($"| {s.Function} | {s.Mean:G3} | {s.Structure} | {errors} | {s.Features} |"));
+            string features = s.Features > 0 ? Text($"{s.Features}") : "";
+            Console.WriteLine(Text($"| {s.Function} | {s.Mean:G3} | {s.Structure} | {errors} | {features} |"));
         }
         Console.Error.WriteLine(Text($"{function.Entry.Name}: {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s"));
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PrivateKernels.Client;
 
 namespace PrivateKernels.Benchmarks;
@@ -8,17 +9,26 @@ static class ImageFolder
     const int Queries = 200;
 
     /// <summary>Private rows and public images.</summary>
-    /// <param name="args">Folder with train-images* and t10k-images*, or the two files; none = the bundled images.</param>
+    /// <param name="args">
+    /// Folder with train-images* and t10k-images*, or the two files; none = the bundled images. --rows N: the first N private ones.
+    /// </param>
     public static async Task<(Points Rows, Points Public)> ReadAsync(string[] args)
     {
+        string? most = Option(args, "--rows");
+        args = [.. args.TakeWhile(static a => !a.StartsWith("--", StringComparison.Ordinal))];
         string samples = Path.Combine(AppContext.BaseDirectory, "Samples");
         bool isFolder = args.Length > 0 && Directory.Exists(args[0]);
         string images = isFolder ? Directory.GetFiles(args[0], "train-images*")[0]
             : args.ElementAtOrDefault(0) ?? Path.Combine(samples, "private-images.idx.gz");
         string queries = isFolder ? Directory.GetFiles(args[0], "t10k-images*")[0]
             : args.ElementAtOrDefault(1) ?? Path.Combine(samples, "public-images.idx.gz");
-        return (await RowFile.ReadAllAsync(images), await RowFile.ReadAllAsync(queries));
+        Points rows = await RowFile.ReadAllAsync(images);
+        if (most is not null) rows = rows.Slice(0, Math.Min(rows.Count, int.Parse(most, CultureInfo.InvariantCulture)));
+        return (rows, await RowFile.ReadAllAsync(queries));
     }
+
+    public static string? Option(string[] args, string name) =>
+        Array.IndexOf(args, name) is var at && at >= 0 ? args.ElementAtOrDefault(at + 1) : null;
 
     /// <summary>The first 200 public images as queries, on the box [0, 1]^784 in the ball about it.</summary>
     public static EvaluationSet Whole(Points rows, Points publicImages, SimdEngine engine) => new(

@@ -15,6 +15,6 @@ switch (args.FirstOrDefault())
         return 0;
     default:
         Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers |" +
-            " accuracy [FOLDER | IMAGES QUERIES] [--out FOLDER] | gpu [--allow-cpu] [--quick] [--json FILE]");
+            " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | gpu [--allow-cpu] [--quick] [--json FILE]");
         return 2;
 }

@@ -24,6 +24,9 @@ public abstract class ReleasedSums
     /// <summary>Classes, one block of cells each; empty for a single block.</summary>
     public IReadOnlyList<string> Classes { get; }
 
+    /// <summary>The releases that the cells come from, each once.</summary>
+    public abstract IReadOnlyList<ReleaseParent> Parents { get; }
+
     /// <summary>Noisy cells, block after block.</summary>
     internal long[] Cells { get; }
 

@@ -26,23 +26,33 @@ static class Recipe
     static void WriteFrame(RecipeWriter writer, Measurement measurement)
     {
         ISketch sketch = measurement.Sketch;
-        writer.WriteText(sketch.Function.Entry.Name);
-        writer.WriteDouble(sketch.Function.Bandwidth);
-        writer.WriteDouble(sketch.Function.Entry.UsesExponent ? sketch.Function.Exponent : 0);
-        WriteDomain(writer, sketch.Domain);
+        WriteFunction(writer, sketch);
         writer.WriteInt32(measurement.Classes.Count);
         foreach (string name in measurement.Classes) writer.WriteText(name);
         writer.WriteInt32((int)measurement.Adjacency);
         writer.WriteInt32(measurement.MaxRecordsPerUnit);
         writer.WriteInt32((int)measurement.Strength.Mechanism);
         writer.WriteInt64(measurement.Strength.Strength);
-        writer.WriteInt32((int)sketch.Method | (sketch is WeightedSketch ? Weighted : 0));
+        writer.WriteInt32(MethodOf(sketch));
+    }
+
+    /// <summary>The sketch alone: function, domain, method and what was drawn.</summary>
+    internal static void WriteMap(RecipeWriter writer, ISketch sketch)
+    {
+        WriteFunction(writer, sketch);
+        writer.WriteInt32(MethodOf(sketch));
+        sketch.Write(writer);
+    }
+
+    internal static ISketch ReadMap(RecipeReader reader)
+    {
+        (PairFunction function, Domain domain) = ReadFunction(reader);
+        return ReadSketch(reader, function, domain);
     }
 
     internal static Measurement Read(RecipeReader reader)
     {
-        PairFunction function = Catalog.Create(reader.ReadText(), reader.ReadDouble(), reader.ReadDouble());
-        Domain domain = ReadDomain(reader);
+        (PairFunction function, Domain domain) = ReadFunction(reader);
         var classes = new string[reader.ReadLength(4)];
         for (int c = 0; c < classes.Length; c++) classes[c] = reader.ReadText();
         var adjacency = (Adjacency)reader.ReadInt32();
@@ -50,10 +60,17 @@ static class Recipe
         var strength = new PrivacyStrength((MechanismKind)reader.ReadInt32(), reader.ReadInt64());
         if (!Enum.IsDefined(adjacency) || !Enum.IsDefined(strength.Mechanism) || strength.Strength < 1)
             throw new InvalidDataException("the recipe names an unknown adjacency, mechanism or strength");
-        int method = reader.ReadInt32();
-        ISketch ReadSketch() => Recipe.ReadSketch(reader, (SketchMethod)(method & ~Weighted), function, domain);
-        ISketch sketch = (method & Weighted) != 0 ? WeightedSketch.Read(reader, ReadSketch) : ReadSketch();
+        ISketch sketch = ReadSketch(reader, function, domain);
         return new(sketch, classes, adjacency, recordsPerUnit, strength);
+    }
+
+    static int MethodOf(ISketch sketch) => (int)sketch.Method | (sketch is WeightedSketch ? Weighted : 0);
+
+    static ISketch ReadSketch(RecipeReader reader, PairFunction function, Domain domain)
+    {
+        int method = reader.ReadInt32();
+        ISketch ReadPlain() => ReadSketch(reader, (SketchMethod)(method & ~Weighted), function, domain);
+        return (method & Weighted) != 0 ? WeightedSketch.Read(reader, ReadPlain) : ReadPlain();
     }
 
     static ISketch ReadSketch(RecipeReader reader, SketchMethod method, PairFunction function, Domain domain) =>
@@ -77,6 +94,20 @@ static class Recipe
             SketchMethod.Paper => IntervalTreeSketch.Read(reader, function, domain),
             _ => throw new InvalidDataException("the recipe names an unknown sketch"),
         };
+
+    static void WriteFunction(RecipeWriter writer, ISketch sketch)
+    {
+        writer.WriteText(sketch.Function.Entry.Name);
+        writer.WriteDouble(sketch.Function.Bandwidth);
+        writer.WriteDouble(sketch.Function.Entry.UsesExponent ? sketch.Function.Exponent : 0);
+        WriteDomain(writer, sketch.Domain);
+    }
+
+    static (PairFunction Function, Domain Domain) ReadFunction(RecipeReader reader)
+    {
+        PairFunction function = Catalog.Create(reader.ReadText(), reader.ReadDouble(), reader.ReadDouble());
+        return (function, ReadDomain(reader));
+    }
 
     static void WriteDomain(RecipeWriter writer, Domain domain)
     {

@@ -20,6 +20,10 @@ public sealed class RecipeReader(ReadOnlyMemory<byte> bytes)
 
     public string ReadText() => Encoding.UTF8.GetString(Take(ReadLength(1)));
 
+    public LedgerPosition ReadPosition() => new(ReadBytes(), ReadInt64(), ReadInt64(), ReadBytes());
+
+    public PrivacyCost ReadCost() => new((CostUnit)ReadInt32(), ReadInt64());
+
     public float[] ReadSingles()
     {
         var values = new float[ReadLength(4)];

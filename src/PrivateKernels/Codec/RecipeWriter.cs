@@ -36,6 +36,20 @@ public sealed class RecipeWriter
 
     public void WriteText(string value) => WriteBytes(Encoding.UTF8.GetBytes(value));
 
+    public void WritePosition(LedgerPosition position)
+    {
+        WriteBytes(position.LedgerId.Span);
+        WriteInt64(position.Epoch);
+        WriteInt64(position.Sequence);
+        WriteBytes(position.Hash.Span);
+    }
+
+    public void WriteCost(PrivacyCost cost)
+    {
+        WriteInt32((int)cost.Unit);
+        WriteInt64(cost.Units);
+    }
+
     public void WriteSingles(ReadOnlySpan<float> values)
     {
         WriteInt32(values.Length);

@@ -170,6 +170,9 @@ public sealed class FrequencyGridSketch : ISketch
         return new(block[0] * unit, unit);
     }
 
+    /// <summary>The cosine of frequency 0.</summary>
+    public int? ConstantFeature => 0;
+
     /// <summary>a_j in units of the amplitudes.</summary>
     public double[] FeatureWeights
     {

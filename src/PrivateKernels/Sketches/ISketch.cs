@@ -74,6 +74,9 @@ public interface ISketch
     /// </summary>
     double[]? FeatureWeights => null;
 
+    /// <summary>The feature that is the same for every record, and so counts them: a cell of a block; null if none is.</summary>
+    int? ConstantFeature => null;
+
     /// <summary>Predicted accuracy from public parameters, for cells of noise variance <paramref name="noiseVariance"/>.</summary>
     (double NoiseStd, double ApproximationStdPerRecord) Predict(double noiseVariance);
 

@@ -38,6 +38,7 @@ static class CommandLine
         QueryCommand.Create(),
         ClassifyCommand.Create(),
         JobCommands.Create(),
+        MmdCommand.Create(),
         LedgerCommand.Create(),
         FunctionsCommand.Create(),
         EncryptionCommand.Create(),

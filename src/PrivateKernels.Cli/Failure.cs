@@ -31,6 +31,8 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
         OutOfDomainException o => new("OUT_OF_DOMAIN", o.Message, Refused),
         DimensionMismatchException d => new("DIMENSION_MISMATCH", d.Message, Refused),
         NotPerClassException n => new("NOT_PER_CLASS", n.Message, Refused),
+        MapMismatchException m => new("MAP_MISMATCH", m.Message, Refused, Numbered(m.Differences)),
+        SharedParentException s => new("SHARED_RELEASE", s.Message, Refused),
         NoClassLargeEnoughException n => new("NO_CLASS_LARGE_ENOUGH", n.Message, Refused),
         CryptographicException => new("BAD_CERTIFICATE", "a certificate or its key cannot be read.", BadCommandLine),
         InvalidDataException i => new("FILE_CORRUPT", i.Message, Refused),
@@ -43,6 +45,9 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
     };
 
     static Dictionary<string, string> Field(string name) => new() { ["field"] = name };
+
+    static Dictionary<string, string> Numbered(IReadOnlyList<string> texts) =>
+        texts.Select(static (text, i) => ($"difference_{i + 1}", text)).ToDictionary();
 
     static Dictionary<string, string> Place(RowFormatException e)
     {

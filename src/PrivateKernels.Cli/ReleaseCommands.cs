@@ -21,6 +21,7 @@ static class ReleaseCommands
         new Command("show", "Show one release.") { Name, CommonOptions.Server }.Runs(ShowAsync),
         new Command("download", "Fetch the file of a release, for answers without a server.")
             { Name, File, CommonOptions.Server }.Runs(DownloadAsync),
+        CombineCommand.Create(),
         new Command("delete", "Delete the file of a release. Nothing is refunded.") { Name, CommonOptions.Server }
             .Runs(DeleteAsync),
     };
@@ -73,6 +74,7 @@ static class ReleaseCommands
         table.AddRow("state", Show.Name(r.State));
         table.AddRow("function", Markup.Escape(FunctionOf(r)));
         table.AddRow("sketch", $"{Show.Name(r.Spec.Sketch.Method)}, {Show.Count(r.Spec.Sketch.Features)} features");
+        if (r.Spec.Sketch.Seed != 0) table.AddRow("seed", $"{r.Spec.Sketch.Seed}");
         if (r.Classes.Count > 0) table.AddRow("classes", Markup.Escape(string.Join(", ", r.Classes)));
         table.AddRow("cost", $"{CostOf(r)}");
         table.AddRow("noise", Show.Name(r.Spec.Privacy.Mechanism));
@@ -96,6 +98,7 @@ static class ReleaseCommands
             sketch.Function.Exponent,
             Method = Show.Name(sketch.Method),
             sketch.Features,
+            sketch.Seed,
             sketch.ProjectedDimension,
             sketch.PerClass,
             Classes = r.Classes.ToArray(),

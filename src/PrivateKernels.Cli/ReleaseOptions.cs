@@ -68,6 +68,12 @@ static class ReleaseOptions
         HelpName = "K",
     };
 
+    static readonly Option<ulong?> Seed = new("--seed")
+    {
+        Description = "Seed of the public map (default: drawn). Releases with the same seed, function and features combine.",
+        HelpName = "N",
+    };
+
     static readonly Option<string?> Landmarks = new("--landmarks")
     {
         Description = "Public dataset to take landmarks from: best where it resembles the data; needs a kernel.",
@@ -80,7 +86,10 @@ static class ReleaseOptions
     }.AcceptOnlyFromAmong("gaussian", "laplace");
 
     public static IEnumerable<Option> All =>
-        [Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Weighted, Features, Method, ProjectedDimension, Landmarks, Noise];
+        [
+            Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Weighted, Features, Seed, Method, ProjectedDimension,
+            Landmarks, Noise,
+        ];
 
     public static async Task<ReleaseRequest> ReadAsync(
         Session session, DatasetHandle dataset, CancellationToken cancellation)
@@ -100,6 +109,7 @@ static class ReleaseOptions
             Bandwidth = session.Get(Bandwidth),
             Exponent = session.Get(Exponent),
             Features = session.Get(Features),
+            Seed = session.Get(Seed),
             Method = session.Get(Method) is { } method ? Methods[method] : null,
             ProjectedDimension = session.Get(ProjectedDimension),
             PerClass = session.Get(PerClass),

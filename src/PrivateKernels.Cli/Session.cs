@@ -34,11 +34,14 @@ sealed class Session(ParseResult parse) : IDisposable
 /// <summary>DATASET/ID, or the resource name datasets/DATASET/releases/ID.</summary>
 static class ReleaseName
 {
-    public static (string Dataset, string Id) Parse(string name) => name.Split('/') switch
+    public static (string Dataset, string Id) Parse(string name) =>
+        TryParse(name) ?? throw new InvalidFieldException("release", name, "must be DATASET/ID");
+
+    public static (string Dataset, string Id)? TryParse(string name) => name.Split('/') switch
     {
         [{ Length: > 0 } dataset, { Length: > 0 } id] => (dataset, id),
         ["datasets", { Length: > 0 } dataset, "releases", { Length: > 0 } id] => (dataset, id),
-        _ => throw new InvalidFieldException("release", name, "must be DATASET/ID"),
+        _ => null,
     };
 
     /// <summary>The short form of a resource name.</summary>

@@ -9,10 +9,11 @@ public sealed class OfflineRelease : IDisposable
 
     readonly SimdEngine _engine;
 
-    OfflineRelease(Release release, int threads) => (Release, _engine) = (release, new SimdEngine(threads));
+    OfflineRelease(ReleasedSums release, int threads) => (Release, _engine) = (release, new SimdEngine(threads));
 
-    /// <summary>Recipe, privacy and provenance.</summary>
-    public Release Release { get; }
+    /// <summary>A <see cref="PrivateKernels.Release"/> with its privacy and provenance, or a
+    /// <see cref="CombinedRelease"/>.</summary>
+    public ReleasedSums Release { get; }
 
     /// <summary>Names of the classes; empty unless the release is per class.</summary>
     public IReadOnlyList<string> Classes => Release.Classes;
@@ -23,9 +24,50 @@ public sealed class OfflineRelease : IDisposable
     /// <exception cref="InvalidDataException">It is torn, altered or of another version.</exception>
     public static OfflineRelease Open(string path, int threads = 0) => Read(File.ReadAllBytes(path), threads);
 
-    /// <summary>Reads and checks the bytes of a file.</summary>
+    /// <summary>Reads and checks the bytes of a file, of a release or of a combination.</summary>
     public static OfflineRelease Read(ReadOnlyMemory<byte> file, int threads = 0) =>
-        new(ReleaseFile.Read(file), threads);
+        new(CombinedFile.Recognizes(file.Span) ? CombinedFile.Read(file) : ReleaseFile.Read(file), threads);
+
+    /// <summary>Sums over the records of several releases of disjoint data; post-processing, free.</summary>
+    /// <exception cref="MapMismatchException">Names every field in which the maps differ.</exception>
+    /// <exception cref="SharedParentException">A release occurs twice.</exception>
+    public static OfflineRelease Add(params IReadOnlyList<OfflineRelease> releases) =>
+        new(ReleaseAlgebra.Add([.. releases.Select(static r => r.Release)]), 0);
+
+    /// <summary>Sums over the records of the first less those over the records of the second.</summary>
+    /// <exception cref="MapMismatchException">Names every field in which the maps differ.</exception>
+    /// <exception cref="SharedParentException">A release occurs in both.</exception>
+    public static OfflineRelease Subtract(OfflineRelease from, OfflineRelease subtrahend) =>
+        new(ReleaseAlgebra.Subtract(from.Release, subtrahend.Release), 0);
+
+    /// <summary>One per-class release with the classes of all; a class that several have is added up.</summary>
+    /// <exception cref="NotPerClassException">One of them has no classes.</exception>
+    /// <exception cref="MapMismatchException">Names every field in which the maps differ.</exception>
+    /// <exception cref="SharedParentException">A release occurs twice.</exception>
+    public static OfflineRelease Merge(params IReadOnlyList<OfflineRelease> releases) =>
+        new(ReleaseAlgebra.Merge([.. releases.Select(static r => r.Release)]), 0);
+
+    /// <summary>Writes the file that <see cref="Open"/> reads; the path holds the whole file or what it held
+    /// before.</summary>
+    public void Save(string path)
+    {
+        string part = path + ".part";
+        File.WriteAllBytes(
+            part, Release is CombinedRelease combined ? CombinedFile.Write(combined) : ReleaseFile.Write((Release)Release));
+        File.Move(part, path, overwrite: true);
+    }
+
+    /// <summary>Kernel mean of the records, or of those of one class.</summary>
+    /// <param name="className">A class; null = all records.</param>
+    /// <param name="records">Their number, if it is public; null = the noisy count of the release.</param>
+    public KernelMean Mean(string? className = null, double? records = null) =>
+        KernelMean.Of(Release, className, records);
+
+    /// <summary>
+    /// Kernel mean of public points, such as synthetic data, under the map of this release: compare it by
+    /// <see cref="KernelMean.Discrepancy"/>.
+    /// </summary>
+    public KernelMean MeanOf(Points publicPoints) => KernelMean.Of(Release.Sketch, publicPoints, _engine);
 
     /// <summary>Sums over all records.</summary>
     public Answers Query(Points points) => Gathering.Join(Slices(points, slice => Release.Estimate(slice, _engine)));

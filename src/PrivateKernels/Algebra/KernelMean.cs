@@ -157,9 +157,12 @@ public sealed class KernelMean
             throw new InvalidFieldException("release", "shared", "both sides hold the same release: its noise is not independent of itself");
     }
 
-    static double[] WeightsOf(ISketch sketch) => sketch.FeatureWeights
-        ?? throw new InvalidFieldException(
+    static double[] WeightsOf(ISketch sketch)
+    {
+        if (sketch is WeightedSketch) throw new InvalidFieldException("weighting", "value", "sums of values have no kernel mean");
+        return sketch.FeatureWeights ?? throw new InvalidFieldException(
             "function", sketch.Function.Entry.Name, $"by {sketch.Method} it has no feature space, so no kernel mean");
+    }
 
     static double Square(double x) => x * x;
 }

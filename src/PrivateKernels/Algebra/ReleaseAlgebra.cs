@@ -99,11 +99,15 @@ public sealed class MapMismatchException(IReadOnlyList<string> differences) : Ar
         Compare("method", a.Method, b.Method);
         Compare("features", a.Features, b.Features);
         Compare("seed", a.Seed, b.Seed);
+        Compare("weighting", Weighting(a), Weighting(b));
         Compare("cells", a.CellCount, b.CellCount);
         if (found.Count == 0 && !Drawn(a).AsSpan().SequenceEqual(Drawn(b)))
             found.Add("what was drawn or derived differs: radii, landmarks, groups or the weight of the count");
         if (found.Count > 0) throw new MapMismatchException(found);
     }
+
+    static string Weighting(ISketch sketch) =>
+        sketch is WeightedSketch weighted ? FormattableString.Invariant($"values up to {weighted.MaxAbsValue}") : "one";
 
     static byte[] Drawn(ISketch sketch)
     {

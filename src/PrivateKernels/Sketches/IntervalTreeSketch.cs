@@ -185,7 +185,11 @@ public sealed class IntervalTreeSketch : ISketch
             for (int c = 0; c < columns; c++)
             {
                 values[c] *= unit;
-                answers.Bound[q * columns + c] = Math.Max(0, values[c]) * RelativeError + answers.Records[c] * LeafError;
+                // A difference does not show how large its two sums are: at most the box wide for every record.
+                double sums = answers.AreDifferences
+                    ? answers.Records[c] * Axes * unit * Math.Pow(Features, _power)
+                    : Math.Max(0, values[c]);
+                answers.Bound[q * columns + c] = sums * RelativeError + answers.Records[c] * LeafError;
             }
         }
     }

@@ -150,6 +150,11 @@ public sealed class ReleaseAlgebraTests : IDisposable
         ReleaseRequest landmarks = SketchCases.Request("exponential by landmarks", Dimension) with { Features = 20 };
         Assert.StartsWith("what was drawn", Assert.Single(Differences(
             Plan("", landmarks), Plan("", landmarks with { Landmarks = SketchCases.PublicPoints(Dimension).Slice(1, 59) }))));
+        Measurement weighted = Planner.Plan(
+            Gaussian with { Weighted = true }, SketchCases.Facts(Dimension) with { MaxAbsValue = 2.5 }, new()).Measurement;
+        Assert.Contains("weighting is one and values up to 2.5", Differences(Plan("gaussian", Gaussian), weighted));
+        Assert.Equal("weighting", Assert.Throws<InvalidFieldException>(
+            () => KernelMean.Of(weighted.Sketch, new(Left, Dimension), _engine)).Field);
         Assert.Contains("function.name is l1 and l2_squared", Differences(Plan("l1"), Plan("l2_squared")));
     }
 

@@ -223,10 +223,23 @@ sealed class Slot(AcceleratorStream stream)
 
     public ArrayView<float> Device { get; set; }
 
+    /// <summary>Weights of the points on the device, behind their coordinates; empty if they have none.</summary>
+    public ArrayView<float> Weights { get; private set; }
+
     /// <summary>
-    /// Copies points into the host buffer, each padded with zeros to <paramref name="stride"/> coordinates.
+    /// Copies points into the host buffer, each padded with zeros to <paramref name="stride"/> coordinates, and their weights
+    /// behind the last one. Returns how many values that are.
     /// </summary>
-    public void Fill(Points points, int stride)
+    public int Fill(Points points, int stride)
+    {
+        int coordinates = points.Count * stride, weights = points.Weights.Length;
+        points.Weights.Span.CopyTo(Host!.Span[coordinates..]);
+        Weights = weights > 0 ? Device.SubView(coordinates, weights) : default;
+        FillCoordinates(points, stride);
+        return coordinates + weights;
+    }
+
+    void FillCoordinates(Points points, int stride)
     {
         // One core copies some 10 GB/s, a link to a device takes five times that.
         int parts = Math.Clamp(points.Count * stride / FloatsPerPart, 1, Environment.ProcessorCount);

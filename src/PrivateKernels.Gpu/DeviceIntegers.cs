@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace PrivateKernels.Gpu;
 
 /// <summary>Exact 64-bit integers on devices.</summary>
@@ -14,6 +16,31 @@ public static class DeviceIntegers
 
     /// <summary>ceil(sqrt n) for n at least 1.</summary>
     public static long CeilingSquareRoot(long n) => SquareRoot(n - 1) + 1;
+
+    /// <summary>
+    /// The nearest integer of a number of at most 2^22 in size, ties to even; from its bits, because a sum with a large
+    /// constant could be contracted with the product that the number is.
+    /// </summary>
+    public static int Nearest(float value)
+    {
+        uint bits = Interop.FloatAsInt(value);
+        int exponent = (int)((bits >> 23) & 255) - 127, shift = 23 - exponent;
+        if (exponent < -1) return 0;
+        int mantissa = (int)((bits & 0x7FFFFFu) | 0x800000u), whole = mantissa >> shift, rest = mantissa & ((1 << shift) - 1);
+        int half = 1 << (shift - 1);
+        if (rest > half || (rest == half && (whole & 1) != 0)) whole++;
+        return bits >= 0x80000000u ? -whole : whole;
+    }
+
+    /// <summary>The weight of a record; 1 where there are no weights, which changes no bit of a product.</summary>
+    public static float WeightOf(ArrayView<float> weights, int record) => weights.Length > 0 ? weights[record] : 1f;
+
+    /// <summary>trunc(value weight / 4096); written without a division, whose rounding of negative numbers compilers change.</summary>
+    public static long Scale(long value, int weight)
+    {
+        long product = value * weight;
+        return product < 0 ? -(-product >> 12) : product >> 12;
+    }
 
     /// <summary>sign(value) ((|value| factor) >> 30).</summary>
     public static int Shorten(int value, long factor)

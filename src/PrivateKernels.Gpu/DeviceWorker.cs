@@ -124,15 +124,15 @@ sealed class DeviceWorker : IDisposable
     {
         DeviceTask task = share.Job.Start(device);
         int rows = RowsPerSlot(share.Job, task, slotBytes);
-        for (int s = 0; s < 2; s++) device.Reserve(device.Slots[s], $"slot {s}", (long)rows * task.Stride);
+        int floats = task.Stride + (share.Job.Points.IsWeighted ? 1 : 0);
+        for (int s = 0; s < 2; s++) device.Reserve(device.Slots[s], $"slot {s}", (long)rows * floats);
         int launches = 0;
         while (share.TryTake(rows, out PointRange range))
         {
             int s = launches++ % 2;
             Slot slot = device.Slots[s];
             device.Synchronize(slot.Stream);
-            slot.Fill(share.Job.Points.Slice(range.First, range.Count), task.Stride);
-            device.CopyIn(slot, range.Count * task.Stride);
+            device.CopyIn(slot, slot.Fill(share.Job.Points.Slice(range.First, range.Count), task.Stride));
             task.Launch(s, range);
             if (launches % task.SlotsPerCheckpoint == 0) Checkpoint(share, device, task);
         }

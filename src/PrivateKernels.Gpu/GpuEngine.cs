@@ -10,8 +10,8 @@ public sealed record DeviceEvent(string Device, string Cause, bool IsPermanent);
 
 /// <summary>
 /// Engine on one or several CUDA or OpenCL devices of one kind, which share every job point range by point range. Cells
-/// are those of every other engine, bit for bit. Work that a device cannot do (weighted points, some maps) or does not
-/// finish goes to the fallback.
+/// are those of every other engine, bit for bit. Work that a device cannot do (some maps) or does not finish goes to
+/// the fallback.
 /// </summary>
 public sealed class GpuEngine : IEngine
 {
@@ -47,14 +47,15 @@ public sealed class GpuEngine : IEngine
     public void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == 2 * map.Frequencies);
-        if (points.IsWeighted || !FourierLaunch.Supports(map))
+        if (!FourierLaunch.Supports(map))
         {
             _fallback.AddFourier(map, points, cells);
             return;
         }
         AddCells(
             points, cells, [],
-            (device, sums) => new FourierTask(device, map, points.Count, sums),
+            (device, sums) => points.IsWeighted
+                ? new WeightedTask(device, map, points.Count, sums) : new FourierTask(device, map, points.Count, sums),
             (rest, sums) => _fallback.AddFourier(map, rest, sums));
     }
 
@@ -83,7 +84,7 @@ public sealed class GpuEngine : IEngine
     {
         Expect(points.Dimension == map.Dimension && fractions.Length == counts.Length);
         Expect(counts.Length == map.Dimension * map.CellsPerCoordinate);
-        if (points.IsWeighted || !SignTask.Supports(map))
+        if (!SignTask.Supports(map))
         {
             _fallback.AddSigns(map, points, counts, fractions);
             return;
@@ -98,11 +99,6 @@ public sealed class GpuEngine : IEngine
     public void AddMoments(MomentMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension + 2);
-        if (points.IsWeighted)
-        {
-            _fallback.AddMoments(map, points, cells);
-            return;
-        }
         AddCells(
             points, cells, [],
             (device, sums) => new ClampedTask(device, new MomentCells(device, map), points.Count, sums),
@@ -112,11 +108,6 @@ public sealed class GpuEngine : IEngine
     public void AddPowers(PowerMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Dimension * map.Weights.Length);
-        if (points.IsWeighted)
-        {
-            _fallback.AddPowers(map, points, cells);
-            return;
-        }
         AddCells(
             points, cells, [],
             (device, sums) => new PowerTask(device, map, points.Count, sums),
@@ -126,7 +117,7 @@ public sealed class GpuEngine : IEngine
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Rows.Dimension && cells.Length == map.CellCount);
-        if (points.IsWeighted || !SphericalCells.Supports(map))
+        if (!SphericalCells.Supports(map))
         {
             _fallback.AddSpherical(map, points, cells);
             return;
@@ -139,9 +130,10 @@ public sealed class GpuEngine : IEngine
 
     public void AddSliced(SlicedMap map, Points points, Span<long> packed, Span<long> groups)
     {
-        Expect(points.Dimension == map.Rows.Dimension && points.Count <= SlicedMap.MostRecords);
+        Expect(points.Dimension == map.Rows.Dimension);
+        Expect(points.Count <= (points.IsWeighted ? SlicedMap.MostWeighted : SlicedMap.MostRecords));
         Expect(packed.Length == (long)map.Rows.Frequencies * SlicedMap.CellsPerRow && groups.Length == map.Rows.Groups);
-        if (points.IsWeighted || !SlicedTask.Supports(map))
+        if (!SlicedTask.Supports(map))
         {
             _fallback.AddSliced(map, points, packed, groups);
             return;
@@ -156,7 +148,7 @@ public sealed class GpuEngine : IEngine
     public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == map.Count);
-        if (points.IsWeighted || !LandmarkCells.Supports(map))
+        if (!LandmarkCells.Supports(map))
         {
             _fallback.AddLandmarks(map, points, cells);
             return;

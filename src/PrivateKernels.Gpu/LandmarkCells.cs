@@ -60,6 +60,7 @@ sealed class LandmarkCells : IClampedFeatures
         var arguments = new LandmarkArguments
         {
             Points = s.Device.Cast<F4>(),
+            Weights = s.Weights,
             Landmarks = _landmarks.Cast<F4>(),
             Kernel = _device.Buffer<float>($"kernel {slot}", size),
             Triangle = _triangle,

@@ -11,6 +11,9 @@ public struct LandmarkArguments
     /// <summary>[landmark][Stride] likewise.</summary>
     public ArrayView<F4> Landmarks;
 
+    /// <summary>[record] weights; empty where every record counts 1.</summary>
+    public ArrayView<float> Weights;
+
     /// <summary>[record][Width] distances, then kernel values.</summary>
     public ArrayView<float> Kernel;
 
@@ -117,37 +120,39 @@ public static class LandmarkPrograms
     {
         if (column >= columns) return;
         TForm form = default;
-        form.Write(arguments, (long)record * columns + column, value);
+        form.Write(arguments, record, (long)record * columns + column, value);
     }
 }
 
 /// <summary>Where the values of a tile go.</summary>
 public interface ILandmarkForm
 {
-    void Write(LandmarkArguments arguments, long at, float value);
+    void Write(LandmarkArguments arguments, int record, long at, float value);
 }
 
 /// <summary>Distances, as they are.</summary>
 public struct DistanceForm : ILandmarkForm
 {
-    public readonly void Write(LandmarkArguments arguments, long at, float value) => arguments.Kernel[at] = value;
+    public readonly void Write(LandmarkArguments arguments, int record, long at, float value) =>
+        arguments.Kernel[at] = value;
 }
 
 /// <summary>phi, limited.</summary>
 public struct PhiForm : ILandmarkForm
 {
-    public readonly void Write(LandmarkArguments arguments, long at, float value) =>
+    public readonly void Write(LandmarkArguments arguments, int record, long at, float value) =>
         arguments.Phi[at] = Limited(value);
 
     internal static float Limited(float value) =>
         value < -LandmarkMap.Limit ? -LandmarkMap.Limit : value > LandmarkMap.Limit ? LandmarkMap.Limit : value;
 }
 
-/// <summary>trunc(phi (2^20 - 1)).</summary>
+/// <summary>trunc(phi (2^20 - 1)), times the weight.</summary>
 public struct CellForm : ILandmarkForm
 {
-    public readonly void Write(LandmarkArguments arguments, long at, float value) =>
-        arguments.Features[at] = (int)(PhiForm.Limited(value) * LandmarkMap.Scale);
+    public readonly void Write(LandmarkArguments arguments, int record, long at, float value) =>
+        arguments.Features[at] = (int)(
+            PhiForm.Limited(value) * LandmarkMap.Scale * DeviceIntegers.WeightOf(arguments.Weights, record));
 }
 
 /// <summary>Kernel values of distances, one thread each.</summary>

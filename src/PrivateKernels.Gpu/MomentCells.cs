@@ -35,6 +35,7 @@ sealed class MomentCells : IClampedFeatures
         {
             Points = s.Device,
             Center = _center,
+            Weights = s.Weights,
             Features = target,
             Records = records,
             Stride = DeviceTask.Padded(_map.Dimension),

@@ -11,6 +11,9 @@ public struct MomentArguments
     /// <summary>[d] public center.</summary>
     public ArrayView<float> Center;
 
+    /// <summary>[record] weights; empty where every record counts 1.</summary>
+    public ArrayView<float> Weights;
+
     /// <summary>[record][d + 2] cells before the norm clamp; overwritten.</summary>
     public ArrayView<int> Features;
 
@@ -43,17 +46,19 @@ public static class MomentPrograms
             int record = from + Group.IdxX, d = arguments.Dimension;
             if (record >= arguments.Records) continue;
             long at = (long)record * (d + 2), row = (long)record * arguments.Stride;
-            arguments.Features[at] = arguments.Constant;
+            float weight = DeviceIntegers.WeightOf(arguments.Weights, record);
+            arguments.Features[at] = (int)(arguments.Constant * weight);
             float q = 0f;
             for (int k = 0; k < d; k++)
             {
                 float z = arguments.Points[row + k] - arguments.Center[k];
                 q = Fused.Fma(z, z, q);
-                arguments.Features[at + 1 + k] = Truncate(z * arguments.Linear);
+                arguments.Features[at + 1 + k] = Truncate(z * arguments.Linear, weight);
             }
-            arguments.Features[at + d + 1] = Truncate(q * arguments.Square);
+            arguments.Features[at + d + 1] = Truncate(q * arguments.Square, weight);
         }
     }
 
-    static int Truncate(float value) => (int)(value < -Limit ? -Limit : value > Limit ? Limit : value);
+    static int Truncate(float value, float weight) =>
+        (int)((value < -Limit ? -Limit : value > Limit ? Limit : value) * weight);
 }

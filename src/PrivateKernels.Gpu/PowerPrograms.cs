@@ -8,8 +8,11 @@ public struct PowerArguments
     /// <summary>[record][Stride] coordinates.</summary>
     public ArrayView<float> Points;
 
-    /// <summary>[p] weights of the powers 1 to p.</summary>
-    public ArrayView<int> Weights;
+    /// <summary>[record] weights; empty where every record counts 1.</summary>
+    public ArrayView<float> Weights;
+
+    /// <summary>[p] factors of the powers 1 to p.</summary>
+    public ArrayView<int> Factors;
 
     /// <summary>[slice][d p] sums.</summary>
     public ArrayView<long> Cells;
@@ -46,7 +49,7 @@ public static class PowerPrograms
         int slice = Grid.IdxX % arguments.Slices, cell = Grid.IdxX / arguments.Slices * Threads + Group.IdxX;
         if (cell >= arguments.Count) return;
         int coordinate = cell / arguments.Powers, power = cell % arguments.Powers;
-        float weight = arguments.Weights[power];
+        float factor = arguments.Factors[power];
         long sum = 0;
         for (int record = slice; record < arguments.Records; record += arguments.Slices)
         {
@@ -54,7 +57,7 @@ public static class PowerPrograms
                 arguments.Points[(long)record * arguments.Stride + coordinate], arguments.Lower, arguments.Upper);
             float t = Limit((x - arguments.Center) * arguments.Scale, -1f, 1f), u = t;
             for (int k = 0; k < power; k++) u *= t;
-            sum += (int)(u * weight);
+            sum += (int)(u * factor * DeviceIntegers.WeightOf(arguments.Weights, record));
         }
         arguments.Cells[(long)slice * arguments.Count + cell] += sum;
     }

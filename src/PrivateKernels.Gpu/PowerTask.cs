@@ -8,7 +8,7 @@ sealed class PowerTask : DeviceTask
     readonly Device _device;
     readonly PowerMap _map;
     readonly CellSums _cells;
-    readonly ArrayView<int> _weights;
+    readonly ArrayView<int> _factors;
     readonly Memory<long> _result;
     readonly int _tiles;
 
@@ -21,8 +21,8 @@ sealed class PowerTask : DeviceTask
         (_device, _map, _result) = (device, map, result);
         _tiles = (result.Length + PowerPrograms.Threads - 1) / PowerPrograms.Threads;
         _cells = new CellSums(device, result.Length, Math.Clamp(2 * device.BusyGroups / _tiles, 1, points));
-        _weights = device.Buffer<int>("power weights", map.Weights.Length);
-        device.Upload<int>(_weights, map.Weights);
+        _factors = device.Buffer<int>("powers", map.Weights.Length);
+        device.Upload<int>(_factors, map.Weights);
         Stride = Padded(map.Dimension);
     }
 
@@ -35,7 +35,8 @@ sealed class PowerTask : DeviceTask
         _device.Launch(s.Stream, PowerPrograms.AddPowers, groups, PowerPrograms.Threads, new PowerArguments
         {
             Points = s.Device,
-            Weights = _weights,
+            Weights = s.Weights,
+            Factors = _factors,
             Cells = _cells.Partial(slot),
             Records = range.Count,
             Stride = Stride,

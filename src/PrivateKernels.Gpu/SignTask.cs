@@ -3,6 +3,9 @@ namespace PrivateKernels.Gpu;
 /// <summary>Adds sign histograms of points: counts, then fractions.</summary>
 sealed class SignTask : DeviceTask
 {
+    // Each part reads all records again: beyond this the processor is faster.
+    const int LargestGrid = 1 << 16;
+
     readonly Device _device;
     readonly SignMap _map;
     readonly CellSums _cells;
@@ -16,7 +19,7 @@ sealed class SignTask : DeviceTask
     {
         (_device, _map, _result) = (device, map, result);
         int slices = Math.Clamp(
-            device.BusyGroups / map.Dimension, 1, (points + SignPrograms.Threads - 1) / SignPrograms.Threads);
+            device.BusyGroups / Groups, 1, (points + SignPrograms.Threads - 1) / SignPrograms.Threads);
         _cells = new CellSums(device, result.Length, slices);
         Stride = Padded(map.Dimension);
     }
@@ -26,10 +29,14 @@ sealed class SignTask : DeviceTask
     public override int LargestBatch => SignPrograms.LargestBatch;
 
     /// <summary>
-    /// Whether the device program serves the map: the grid fits shared memory, the weight its int32 sums.
+    /// Whether the device program serves the map: the weight fits its int32 sums, the last cell the exact integers of fp32.
     /// </summary>
     public static bool Supports(SignMap map) =>
-        map.CellsPerCoordinate <= SignPrograms.LargestCells && Math.Abs((long)map.Weight) <= SignPrograms.LargestWeight;
+        map.CellsPerCoordinate <= LargestGrid && Math.Abs((long)map.Weight) <= SignPrograms.LargestWeight;
+
+    /// <summary>Groups of threads per slice: one for each part of the cells of a coordinate.</summary>
+    int Groups => _map.Dimension
+        * ((_map.CellsPerCoordinate + SignPrograms.CellsPerPart - 1) / SignPrograms.CellsPerPart);
 
     public override void Launch(int slot, PointRange range)
     {
@@ -37,6 +44,7 @@ sealed class SignTask : DeviceTask
         var arguments = new SignArguments
         {
             Points = s.Device,
+            Weights = s.Weights,
             Cells = _cells.Partial(slot),
             Records = range.Count,
             Stride = Stride,
@@ -48,7 +56,7 @@ sealed class SignTask : DeviceTask
             Scale = _map.Scale,
             Weight = _map.Weight,
         };
-        int groups = _map.Dimension * _cells.Slices;
+        int groups = Groups * _cells.Slices;
         _device.Launch(s.Stream, SignPrograms.AddSigns, groups, SignPrograms.Threads, arguments);
     }
 

@@ -8,6 +8,9 @@ public struct SlicedArguments
     /// <summary>[record][k] bits of phases, then positions with the side as top bit.</summary>
     public ArrayView<int> Positions;
 
+    /// <summary>[record] weights; empty where every record counts 1.</summary>
+    public ArrayView<float> Weights;
+
     /// <summary>[slice][k 512] packed cells.</summary>
     public ArrayView<long> Cells;
 
@@ -37,8 +40,8 @@ public static class SlicedPrograms
 {
     public const int Threads = 256, MostGroups = 16, DirectionsPerGroup = 8;
 
-    /// <summary>Records per launch whose places within a cell an int32 can sum.</summary>
-    public const int LargestBatch = 1 << 19;
+    /// <summary>Records per launch whose places within a cell, or weights, an int32 can sum.</summary>
+    public const int LargestBatch = 1 << 18;
 
     const int SideBit = int.MinValue, SizeBits = int.MaxValue, Lanes = Threads / MostGroups;
 
@@ -61,7 +64,8 @@ public static class SlicedPrograms
                 // By the proof of the map this cannot be above the bound: a record for which it were adds nothing.
                 if (Norm(arguments, sums) > bound) Place(arguments, partial, sums, record, 0);
             }
-            if (Group.IdxX < arguments.Groups) own += Term(arguments, sums[Group.IdxX]);
+            if (Group.IdxX < arguments.Groups)
+                own += DeviceIntegers.Scale(Term(arguments, sums[Group.IdxX]), Weight(arguments, record));
         }
         if (Group.IdxX < arguments.Groups) arguments.Terms[Grid.IdxX * arguments.Groups + Group.IdxX] += own;
     }
@@ -74,6 +78,8 @@ public static class SlicedPrograms
         var counts = SharedMemory.Allocate<int>(DirectionsPerGroup * SlicedMap.CellsPerRow);
         var places = SharedMemory.Allocate<int>(DirectionsPerGroup * SlicedMap.CellsPerRow);
         int slice = Grid.IdxX % arguments.Slices, first = Grid.IdxX / arguments.Slices * DirectionsPerGroup;
+        bool isWeighted = arguments.Weights.Length > 0;
+        long unit = isWeighted ? SlicedMap.WeightedRecord : SlicedMap.Record;
         const int Size = DirectionsPerGroup * SlicedMap.CellsPerRow, RecordsTogether = Threads / DirectionsPerGroup;
         for (int from = 0; from < Size; from += Threads)
         {
@@ -89,8 +95,9 @@ public static class SlicedPrograms
             if (record >= arguments.Records || j >= arguments.Directions) continue;
             int q = arguments.Positions[(long)record * arguments.Directions + j], size = q & SizeBits;
             int cell = row + (q < 0 ? SlicedMap.CellsPerSide : 0) + (size >> SlicedMap.CellShift);
-            Atomic.Add(ref counts[cell], 1);
-            Atomic.Add(ref places[cell], size & (SlicedMap.CellSize - 1));
+            int weight = Weight(arguments, record);
+            Atomic.Add(ref counts[cell], isWeighted ? weight : 1);
+            Atomic.Add(ref places[cell], (int)DeviceIntegers.Scale(size & (SlicedMap.CellSize - 1), weight));
         }
         Group.Barrier();
         long origin = ((long)slice * arguments.Directions + first) * SlicedMap.CellsPerRow;
@@ -98,9 +105,13 @@ public static class SlicedPrograms
         {
             int cell = from + Group.IdxX;
             if (first + cell / SlicedMap.CellsPerRow >= arguments.Directions) continue;
-            arguments.Cells[origin + cell] += counts[cell] * SlicedMap.Record + places[cell];
+            arguments.Cells[origin + cell] += counts[cell] * unit + places[cell];
         }
     }
+
+    /// <summary>The weight of a record in units of 1 / 4096; 4096, which changes nothing, where there are none.</summary>
+    static int Weight(SlicedArguments arguments, int record) => arguments.Weights.Length > 0
+        ? DeviceIntegers.Nearest(arguments.Weights[record] * SlicedMap.CellSize) : SlicedMap.CellSize;
 
     /// <summary>trunc(min(|t|, 2^20 - 1)) with the side as top bit; -0 lies on the upper side.</summary>
     static int Position(float t)

@@ -49,6 +49,7 @@ sealed class SlicedTask : DeviceTask
         var arguments = new SlicedArguments
         {
             Positions = phases.Cast<int>(),
+            Weights = s.Weights,
             Cells = _packed.Partial(slot),
             Terms = _terms.Partial(slot),
             Records = range.Count,

@@ -41,6 +41,7 @@ sealed class SphericalCells(Device device, SphericalMap map) : IClampedFeatures
             Points = s.Device,
             Phases = phases,
             Gates = gates,
+            Weights = s.Weights,
             Features = target,
             Records = records,
             Stride = DeviceTask.Padded(Dimension),

@@ -14,6 +14,9 @@ public struct SphericalArguments
     /// <summary>[record][m] phases u; for gated features only.</summary>
     public ArrayView<float> Gates;
 
+    /// <summary>[record] weights; empty where every record counts 1.</summary>
+    public ArrayView<float> Weights;
+
     /// <summary>[record][Count] cells before the norm clamp; overwritten.</summary>
     public ArrayView<int> Features;
 
@@ -53,9 +56,10 @@ public static class SphericalPrograms
             long at = from + Group.IdxX;
             if (at >= cells) continue;
             int record = (int)(at / arguments.Count), cell = (int)(at % arguments.Count) - 1;
-            arguments.Features[at] = cell < 0
-                ? (int)(float)arguments.Constant
-                : (int)Flip(arguments.Scale, arguments.Phases[(long)record * arguments.Frequencies + cell]);
+            float value = cell < 0
+                ? arguments.Constant
+                : Flip(arguments.Scale, arguments.Phases[(long)record * arguments.Frequencies + cell]);
+            arguments.Features[at] = (int)((int)value * DeviceIntegers.WeightOf(arguments.Weights, record));
         }
     }
 
@@ -83,9 +87,10 @@ public static class SphericalPrograms
                     : Flip(arguments.Gates[phase], t);
                 value = size * arguments.Scale;
             }
-            arguments.Features[at] = (int)(
+            int cut = (int)(
                 value < -SphericalMap.Limit ? -SphericalMap.Limit
                 : value > SphericalMap.Limit ? SphericalMap.Limit : value);
+            arguments.Features[at] = (int)(cut * DeviceIntegers.WeightOf(arguments.Weights, record));
         }
     }
 

@@ -16,6 +16,7 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     [InlineData(257, 20, 256)]
     [InlineData(3000, 5, 1000)]
     [InlineData(300, 2, 4096)]
+    [InlineData(500, 3, 5001)]
     public void Sign_cells_are_those_of_the_processor(int points, int dimension, int cellsPerCoordinate)
     {
         var samples = new Samples((ulong)(points + dimension + cellsPerCoordinate));
@@ -216,7 +217,6 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     public void Weights_of_points_count_as_on_the_processor_in_every_sketch()
     {
         var samples = new Samples(13);
-        using var engine = new GpuEngine([Devices.UnderTest], _simd, new GpuOptions { IsForced = true });
         const int Count = 300, Dimension = 33;
         float[] weights = [.. Enumerable.Range(0, Count).Select(_ => (float)(2 * samples.Uniform() - 1))];
         (weights[0], weights[1], weights[2], weights[3]) = (0f, 1f, -1f, 1e-30f);
@@ -226,7 +226,7 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
             foreach ((string name, int cells, Action<IEngine, Points, long[]> add) in EverySketch(samples, Dimension))
             {
                 long[] ours = new long[cells], same = new long[cells];
-                add(engine, x, ours);
+                add(_engine, x, ours);
                 add(_simd, x, same);
                 Assert.True(same.AsSpan().SequenceEqual(ours), name);
             }

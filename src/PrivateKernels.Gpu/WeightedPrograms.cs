@@ -1,0 +1,48 @@
+using ILGPU;
+
+namespace PrivateKernels.Gpu;
+
+/// <summary>Arguments of <see cref="WeightedPrograms.AddWeightedPairs"/>.</summary>
+public struct WeightedArguments
+{
+    /// <summary>[record][m] phases in turns.</summary>
+    public ArrayView<float> Phases;
+
+    /// <summary>[record] weights.</summary>
+    public ArrayView<float> Weights;
+
+    /// <summary>[slice][2 m] sums.</summary>
+    public ArrayView<long> Cells;
+
+    public int Records;
+
+    /// <summary>m.</summary>
+    public int Frequencies;
+
+    public int Slices;
+}
+
+/// <summary>Fourier features of weighted records, from phases in memory: one program for dense and structured maps.</summary>
+public static class WeightedPrograms
+{
+    public const int Threads = 256;
+
+    /// <summary>Adds the integer features of all records to Cells, one thread per frequency and slice.</summary>
+    public static void AddWeightedPairs(WeightedArguments arguments)
+    {
+        int m = arguments.Frequencies, slice = Grid.IdxX % arguments.Slices;
+        int frequency = Grid.IdxX / arguments.Slices * Threads + Group.IdxX;
+        if (frequency >= m) return;
+        long cos = 0, sin = 0;
+        for (int record = slice; record < arguments.Records; record += arguments.Slices)
+        {
+            ScaledPair pair = DevicePhase.Scaled(arguments.Phases[(long)record * m + frequency]);
+            float weight = arguments.Weights[record];
+            cos += (int)(pair.Cos * weight);
+            sin += (int)(pair.Sin * weight);
+        }
+        long cell = (long)slice * 2 * m + frequency;
+        arguments.Cells[cell] += cos;
+        arguments.Cells[cell + m] += sin;
+    }
+}

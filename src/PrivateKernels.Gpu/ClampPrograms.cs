@@ -8,7 +8,9 @@ public struct ClampArguments
     /// <summary>[record][Count] features, each of size at most 2^30.</summary>
     public ArrayView<int> Features;
 
-    /// <summary>[record] factor of 2^-30; <see cref="ClampPrograms.Untouched"/> where the norm is within the bound.</summary>
+    /// <summary>
+    /// [record] factor of 2^-30; <see cref="ClampPrograms.Untouched"/> where the norm is within the bound.
+    /// </summary>
     public ArrayView<long> Factors;
 
     /// <summary>[slice][Count] sums.</summary>

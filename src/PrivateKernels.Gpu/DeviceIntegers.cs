@@ -26,8 +26,8 @@ public static class DeviceIntegers
         uint bits = Interop.FloatAsInt(value);
         int exponent = (int)((bits >> 23) & 255) - 127, shift = 23 - exponent;
         if (exponent < -1) return 0;
-        int mantissa = (int)((bits & 0x7FFFFFu) | 0x800000u), whole = mantissa >> shift, rest = mantissa & ((1 << shift) - 1);
-        int half = 1 << (shift - 1);
+        int mantissa = (int)((bits & 0x7FFFFFu) | 0x800000u), half = 1 << (shift - 1);
+        int whole = mantissa >> shift, rest = mantissa & ((1 << shift) - 1);
         if (rest > half || (rest == half && (whole & 1) != 0)) whole++;
         return bits >= 0x80000000u ? -whole : whole;
     }
@@ -35,7 +35,9 @@ public static class DeviceIntegers
     /// <summary>The weight of a record; 1 where there are no weights, which changes no bit of a product.</summary>
     public static float WeightOf(ArrayView<float> weights, int record) => weights.Length > 0 ? weights[record] : 1f;
 
-    /// <summary>trunc(value weight / 4096); written without a division, whose rounding of negative numbers compilers change.</summary>
+    /// <summary>
+    /// trunc(value weight / 4096), without a division: of negative numbers it would become a shift, which rounds down.
+    /// </summary>
     public static long Scale(long value, int weight)
     {
         long product = value * weight;

@@ -37,7 +37,8 @@ public static class EngineCheck
     }
 
     /// <summary>
-    /// Runs the batch: the hash of both maps first, then the median time of runs of the structured one.
+    /// Runs the batch: the hash of both maps first and those of <see cref="SketchChecks"/>, then the median time of runs of the
+    /// structured map.
     /// </summary>
     public static EngineReport Check(IEngine engine, int timedRuns)
     {
@@ -46,6 +47,10 @@ public static class EngineCheck
             ulong hash = Hash(engine.AddFourier, Batch.Value.Maps);
             if (hash != GoldenHash)
                 return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
+            foreach (SketchCheck check in SketchChecks.All)
+                if (check.Hash(engine) is var found && found != check.Golden)
+                    return new(
+                        engine, false, 0, $"its {check.Name} have the hash {found:x16} instead of {check.Golden:x16}");
             var seconds = new double[timedRuns];
             for (int run = 0; run < timedRuns; run++)
             {
@@ -83,13 +88,13 @@ public static class EngineCheck
 
     static ulong Hash(AddFourier add, ReadOnlySpan<FourierMap> maps)
     {
-        ulong hash = 14695981039346656037;
+        ulong hash = SketchChecks.Hash([]);
         var cells = new long[2 * Frequencies];
         foreach (FourierMap map in maps)
         {
             Array.Clear(cells);
             add(map, Batch.Value.Points, cells);
-            foreach (long cell in cells) hash = (hash ^ (ulong)cell) * 1099511628211;
+            hash = SketchChecks.Hash(cells, hash);
         }
         return hash;
     }

@@ -83,7 +83,8 @@ public static class LandmarkPrograms
         // Right of the diagonal there are only zeros, which change no sum.
         int depth = IntrinsicMath.Min(arguments.Width, column + Size) / 4;
         Tile t = TileProduct.Of<ProductStep>(
-            arguments.Kernel.Cast<F4>(), arguments.Triangle.Cast<F4>(), arguments.Width / 4, depth, panels, row, column);
+            arguments.Kernel.Cast<F4>(), arguments.Triangle.Cast<F4>(), arguments.Width / 4, depth, panels, row,
+            column);
         Write<TForm>(arguments, t, row, column, arguments.Count);
     }
 

@@ -35,8 +35,9 @@ sealed class SphericalCells(Device device, SphericalMap map) : IClampedFeatures
         }
         Action<SphericalArguments> program = map.Features == AngularFeatures.Sign
             ? SphericalPrograms.WriteSigns : SphericalPrograms.WriteSizes;
-        int groups = (int)Math.Min((target.Length + SphericalPrograms.Threads - 1) / SphericalPrograms.Threads, 1 << 16);
-        device.Launch(s.Stream, program, groups, SphericalPrograms.Threads, new SphericalArguments
+        const int Threads = SphericalPrograms.Threads;
+        int groups = (int)Math.Min((target.Length + Threads - 1) / Threads, 1 << 16);
+        device.Launch(s.Stream, program, groups, Threads, new SphericalArguments
         {
             Points = s.Device,
             Phases = phases,

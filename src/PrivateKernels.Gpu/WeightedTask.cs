@@ -39,7 +39,7 @@ sealed class WeightedTask : DeviceTask
         ArrayView<float> phases = _device.Buffer<float>($"phases {slot}", (long)range.Count * _frequencies);
         _launch.Multiply(s, range.Count, phases);
         int groups = _tiles * _cells.Slices;
-        _device.Launch(s.Stream, WeightedPrograms.AddWeightedPairs, groups, WeightedPrograms.Threads, new WeightedArguments
+        var arguments = new WeightedArguments
         {
             Phases = phases,
             Weights = s.Weights,
@@ -47,7 +47,8 @@ sealed class WeightedTask : DeviceTask
             Records = range.Count,
             Frequencies = _frequencies,
             Slices = _cells.Slices,
-        });
+        };
+        _device.Launch(s.Stream, WeightedPrograms.AddWeightedPairs, groups, WeightedPrograms.Threads, arguments);
     }
 
     public override void Fetch() => _cells.Fetch();

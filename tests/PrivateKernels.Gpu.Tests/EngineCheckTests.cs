@@ -26,6 +26,25 @@ public sealed class EngineCheckTests
     }
 
     [Fact]
+    public void Processor_and_device_get_the_golden_hash_of_every_sketch()
+    {
+        using var simd = new SimdEngine(1);
+        using GpuEngine device = Devices.Open();
+        foreach (IEngine engine in new IEngine[] { simd, device })
+            Assert.All(SketchChecks.All, check => Assert.Equal($"{check.Golden:x16}", $"{check.Hash(engine):x16}"));
+        Assert.Equal(SketchChecks.All.Count, SketchChecks.All.Select(static check => check.Golden).Distinct().Count());
+    }
+
+    [Fact]
+    public void An_engine_whose_powers_are_off_by_one_is_not_verified_and_the_report_says_where()
+    {
+        using var simd = new SimdEngine(1);
+        EngineReport report = EngineCheck.Check(new WrongPowers(simd), 1);
+        Assert.False(report.IsVerified);
+        Assert.Contains("its powers have the hash", report.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_engine_asked_for_leads_although_it_is_slower()
     {
         DeviceDescription device = Devices.UnderTest;
@@ -51,6 +70,15 @@ public sealed class EngineCheckTests
     {
         Assert.True(Devices.UnderTest.Kind != EngineKind.OpenCl || Devices.UnderTest.IsProcessor);
         Assert.DoesNotContain(GpuDevices.Find(allowCpuOpenCl: false), static device => device.IsProcessor);
+    }
+
+    sealed class WrongPowers(SimdEngine engine) : ForwardingEngine(engine)
+    {
+        public override void AddPowers(PowerMap map, Points points, Span<long> cells)
+        {
+            base.AddPowers(map, points, cells);
+            cells[0]++;
+        }
     }
 
     sealed class OffByOne(SimdEngine engine) : ForwardingEngine(engine)

@@ -107,7 +107,8 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     {
         var samples = new Samples((ulong)(points + rows));
         FourierMap map = Map(samples, dimension, padded, rows, 1);
-        FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? Map(samples, dimension, padded, rows, 1) : null;
+        bool gated = features == AngularFeatures.AbsoluteAndGated;
+        FourierMap? gates = gated ? Map(samples, dimension, padded, rows, 1) : null;
         int scale = 1000;
         // Unit vectors lie on both sides of the bound, other points far beyond what is shortened.
         var spherical = new SphericalMap(features, map, gates, 3000, 5000f, scale, (long)scale * scale * rows / 3 + 1);
@@ -241,9 +242,12 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         Assert.Throws<ArgumentException>(() => _engine.AddFourier(map, new Points(new float[9], 3), new long[7]));
     }
 
-    static IEnumerable<(string Name, int Cells, Action<IEngine, Points, long[]> Add)> EverySketch(Samples samples, int d)
+    static IEnumerable<(string Name, int Cells, Action<IEngine, Points, long[]> Add)> EverySketch(
+        Samples samples, int d)
     {
-        foreach (FourierMap map in new[] { samples.DenseMap(d, 70), samples.StructuredMap(d, 64, 2), samples.StructuredMap(d, 4096, 1) })
+        FourierMap[] maps =
+            [samples.DenseMap(d, 70), samples.StructuredMap(d, 64, 2), samples.StructuredMap(d, 4096, 1)];
+        foreach (FourierMap map in maps)
             yield return ($"Fourier, P = {map.Padded}", 2 * map.Frequencies, (e, x, to) => e.AddFourier(map, x, to));
         var signs = new SignMap(d, -1f, 1f, 32, 999_999);
         yield return ("signs", 64 * d, (e, x, to) => e.AddSigns(signs, x, to.AsSpan(0, 32 * d), to.AsSpan(32 * d)));
@@ -252,7 +256,9 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         var powers = new PowerMap(d, -1.5f, 2f, 0.25f, 1 / 1.75f, [1 << 20, 1000, 77]);
         yield return ("powers", 3 * d, (e, x, to) => e.AddPowers(powers, x, to));
         var sliced = new SlicedMap(Positions(samples, d, 64, 128, 2), 4099, 20, 60_000);
-        yield return ("sliced", 128 * 512 + 2, (e, x, to) => e.AddSliced(sliced, x, to.AsSpan(0, 65_536), to.AsSpan(65_536)));
+        const int Packed = 128 * 512;
+        yield return ("sliced", Packed + 2, (e, x, to) =>
+            e.AddSliced(sliced, x, to.AsSpan(0, Packed), to.AsSpan(Packed)));
         foreach (AngularFeatures features in Enum.GetValues<AngularFeatures>())
         {
             FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? samples.DenseMap(d, 70) : null;

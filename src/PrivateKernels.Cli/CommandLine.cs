@@ -43,6 +43,7 @@ static class CommandLine
         FunctionsCommand.Create(),
         EncryptionCommand.Create(),
         EnginesCommand.Create(),
+        HealthCommand.Create(),
         AuditCommand.Create(),
     };
 

@@ -38,6 +38,7 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
         InvalidDataException i => new("FILE_CORRUPT", i.Message, Refused),
         ConfigurationException c => new("BAD_CONFIGURATION", c.Message, ConfigurationException.ExitCode),
         StorageException s => new(s.Reason, s.Message, Reasons.ExitCode(s.Reason) ?? Refused, s.Metadata),
+        NotReadyException n => new(n.Reason, n.Message, Refused),
         AuditFailedException a => new("AUDIT_FAILED", a.Message, Refused),
         OperationCanceledException => new("CANCELLED", "stopped.", Interrupted),
         IOException or UnauthorizedAccessException => new("FILE_ERROR", e.Message, Refused),

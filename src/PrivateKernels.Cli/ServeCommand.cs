@@ -52,7 +52,7 @@ static class ServeCommand
         await using ServerHost host = await ServerHost.StartAsync(
             options, session.Terminal.IsJson ? null : Console.Out, cancellation);
         string directory = Path.GetFullPath(options.Data.Directory);
-        session.Terminal.Write(new { Address = $"{host.Address}".TrimEnd('/'), Data = directory, ServerHost.Version },
+        session.Terminal.Write(new { Address = $"{host.Address}".TrimEnd('/'), Side = SideOf(host), Data = directory, ServerHost.Version },
             console =>
         {
             if (!session.Terminal.IsInteractive) return;
@@ -62,6 +62,8 @@ static class ServeCommand
         });
         var stopped = new TaskCompletionSource();
         await using (cancellation.Register(stopped.SetResult)) await stopped.Task;
+
+        static string? SideOf(ServerHost host) => host.SideEndpoint is { } side ? $"http://{side}" : null;
 
         void Add(string key, string? value)
         {

@@ -35,6 +35,9 @@ sealed class BuildQueue : IAsyncDisposable
         _workers = [.. Enumerable.Range(0, options.Build.Concurrency).Select(_ => Task.Run(WorkAsync))];
     }
 
+    /// <summary>Builds that wait or run.</summary>
+    internal int Count => _jobs.Count;
+
     /// <summary>
     /// Takes a place in the queue before anything is charged; <see cref="Enqueue"/> or <see cref="Leave"/> follows.
     /// </summary>

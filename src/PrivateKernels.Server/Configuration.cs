@@ -24,11 +24,14 @@ public static class Configuration
     static readonly Dictionary<string, PropertyInfo> Sections =
         typeof(ServerOptions).GetProperties().ToDictionary(static p => p.Name, StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Side port of a server that is configured, and not embedded in a program of its own.</summary>
+    const string StandardSidePort = "127.0.0.1:7081";
+
     /// <param name="arguments">"--Section:Key value" or "--Section:Key=value".</param>
     /// <param name="settingsFile">JSON file that may be missing; null = appsettings.json in the working directory.</param>
     public static ServerOptions Read(IReadOnlyList<string> arguments, string? settingsFile = null)
     {
-        var options = new ServerOptions();
+        var options = new ServerOptions { Side = new() { Listen = StandardSidePort } };
         IConfigurationRoot file = new ConfigurationBuilder()
             .AddJsonFile(Path.GetFullPath(settingsFile ?? "appsettings.json"), optional: true).Build();
         foreach ((string key, string? value) in file.AsEnumerable())
@@ -56,13 +59,16 @@ public static class Configuration
     }
 
     /// <summary>Parses "address:port".</summary>
-    public static IPEndPoint Endpoint(string listen)
+    public static IPEndPoint Endpoint(string listen) => Address("Grpc:Listen", listen);
+
+    /// <summary>Parses "address:port" or "localhost:port".</summary>
+    public static IPEndPoint Address(string key, string listen)
     {
         string text = listen.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase) ? "127.0.0.1" + listen[9..] : listen;
         int colon = text.LastIndexOf(':');
-        if (colon <= 0 || text.EndsWith(']') || !IPEndPoint.TryParse(text, out IPEndPoint? endpoint))
-            throw new ConfigurationException($"Grpc:Listen is '{listen}': must be address:port, such as 127.0.0.1:7443.");
-        return endpoint;
+        return colon > 0 && !text.EndsWith(']') && IPEndPoint.TryParse(text, out IPEndPoint? endpoint)
+            ? endpoint
+            : throw new ConfigurationException($"{key} is '{listen}': must be address:port, such as 127.0.0.1:7443.");
     }
 
     static void Set(ServerOptions options, string key, string text, bool isEnvironment = false)

@@ -5,9 +5,18 @@ sealed class Drain : IDisposable
 {
     readonly CancellationTokenSource _source = new();
 
+    /// <summary>Health says so from here on, while calls are still answered.</summary>
+    internal bool IsAnnounced { get; private set; }
+
     internal CancellationToken Token => _source.Token;
 
-    internal void Begin() => _source.Cancel();
+    internal void Announce() => IsAnnounced = true;
+
+    internal void Begin()
+    {
+        Announce();
+        _source.Cancel();
+    }
 
     public void Dispose() => _source.Dispose();
 }

@@ -9,9 +9,9 @@ namespace PrivateKernels.Server;
 
 /// <summary>
 /// Around every call: checks that the datasets it names are granted, turns what it throws into a status with details
-/// (<see cref="Statuses"/>), writes one log line, and counts streams.
+/// (<see cref="Statuses"/>), writes one log line, and counts calls and streams.
 /// </summary>
-sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access) : Interceptor
+sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access, Telemetry telemetry) : Interceptor
 {
     static readonly string[] ResourceFields = ["name", "parent", "release", "dataset", "dataset_id"];
 
@@ -97,7 +97,9 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access) : I
         bool timed = context.Method.StartsWith("/privatekernels.v1.QueryService/", StringComparison.Ordinal);
         log.Write(LogLevel.Information, "call", ("method", context.Method), ("key", Caller.Of(context).Id), ("resource", Resource(request)),
             ("code", code), ("reason", reason), ("incident", incident),
+            ("trace", Activity.Current is { ParentId: not null } activity ? activity.TraceId : null),
             ("ms", timed ? Math.Round(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 1) : null));
+        telemetry.AddCall(context.Method, code, reason, timed ? Stopwatch.GetElapsedTime(began) : null);
     }
 
     static string Resource(IMessage? request)

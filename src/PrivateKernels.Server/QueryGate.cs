@@ -6,6 +6,9 @@ sealed class QueryGate(int concurrency, int queueLength) : IDisposable
     readonly SemaphoreSlim _turns = new(concurrency);
     int _inside;
 
+    /// <summary>Batches that wait or compute.</summary>
+    internal int Inside => Volatile.Read(ref _inside);
+
     /// <param name="work">What to compute.</param>
     /// <param name="cancellation">Gives up waiting.</param>
     /// <param name="waits">Wait however many do: for work that nobody waits for.</param>

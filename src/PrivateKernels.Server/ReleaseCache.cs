@@ -10,6 +10,14 @@ sealed class ReleaseCache(ReleaseStore store, long capacityBytes)
     readonly Dictionary<string, Lazy<Release>> _opening = [];
     long _bytes;
 
+    internal long Bytes
+    {
+        get
+        {
+            lock (_byUid) return _bytes;
+        }
+    }
+
     /// <summary>
     /// The release of a READY row: from memory, or read and checked from its file, once for all who wait.
     /// </summary>

@@ -1,11 +1,9 @@
 using System.Net;
 using System.Reflection;
-using Grpc.HealthCheck;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using PrivateKernels.Storage;
-using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace PrivateKernels.Server;
 
@@ -18,21 +16,16 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>How long queries may take to finish once the streams are closed.</summary>
     static readonly TimeSpan QueryGrace = TimeSpan.FromSeconds(20);
 
-    static readonly string[] Services =
-    [
-        "", V1.DatasetService.Descriptor.FullName, V1.ReleaseService.Descriptor.FullName, V1.QueryService.Descriptor.FullName,
-        Google.LongRunning.Operations.Descriptor.FullName,
-    ];
-
     readonly WebApplication _app;
     readonly Parts _parts;
+    readonly Surroundings _surroundings;
     readonly ServerOptions _options;
     readonly Timer _expiry;
     int _disposed;
 
-    ServerHost(WebApplication app, Parts parts, ServerOptions options, IPEndPoint endpoint)
+    ServerHost(WebApplication app, Parts parts, Surroundings surroundings, ServerOptions options, IPEndPoint endpoint)
     {
-        (_app, _parts, _options, Endpoint) = (app, parts, options, endpoint);
+        (_app, _parts, _surroundings, _options, Endpoint) = (app, parts, surroundings, options, endpoint);
         _expiry = new Timer(_ => Expire(), null, TimeSpan.FromMinutes(1), TimeSpan.FromHours(1));
     }
 
@@ -49,6 +42,9 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>How callers are told apart and what protects their bytes, for whoever started the server.</summary>
     public string Protection => _parts.Entrance.Describe();
 
+    /// <summary>The side port; null without one.</summary>
+    public IPEndPoint? SideEndpoint => _surroundings.Side?.Endpoint;
+
     /// <summary>Opens the data directory, takes up interrupted builds, and serves.</summary>
     /// <param name="options">Checked here.</param>
     /// <param name="log">Where JSON lines go; null = nowhere.</param>
@@ -63,28 +59,32 @@ public sealed class ServerHost : IAsyncDisposable
         options.Validate();
         IPEndPoint listen = Configuration.Endpoint(options.Grpc.Listen);
         var json = new JsonLog(log, options.Log.Level);
-        Parts parts = await Task.Run(() => Parts.Open(options, json), cancellation);
+        Surroundings surroundings = await Surroundings.OpenAsync(options);
+        Parts? parts = null;
         WebApplication? app = null;
         try
         {
-            app = Build(options, listen, parts, json);
+            parts = await Task.Run(() => Parts.Open(options, json, surroundings), cancellation);
+            app = Build(options, listen, parts, surroundings, json);
             await app.StartAsync(cancellation);
         }
         catch (Exception failure)
         {
             if (app is not null) await app.DisposeAsync();
-            await parts.DisposeAsync();
+            if (parts is not null) await parts.DisposeAsync();
+            await surroundings.DisposeAsync();
             if (failure is IOException)
                 throw new ConfigurationException($"Grpc:Listen is '{options.Grpc.Listen}': the address is in use.");
             throw;
         }
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var endpoint = IPEndPoint.Parse(new Uri(address).Authority);
-        SetHealth(parts.Health, ServingStatus.Serving);
+        surroundings.Show(parts.Directory, parts.Engines);
+        Observe(surroundings, parts);
         json.Write(LogLevel.Information, "serving", ("endpoint", endpoint), ("engine", parts.Engines.First.Device),
             ("note", parts.Entrance.Describe()));
         WarnOfRowsInClear(parts, json);
-        return new ServerHost(app, parts, options, endpoint);
+        return new ServerHost(app, parts, surroundings, options, endpoint);
     }
 
     /// <summary>
@@ -94,16 +94,19 @@ public sealed class ServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        SetHealth(_parts.Health, ServingStatus.NotServing);
-        if (_parts.Slots.Open > 0) await Task.Delay(_options.Shutdown.Drain);
-        _parts.Drain.Begin();
+        _surroundings.Drain.Announce();
+        // On loopback, with nobody on a stream, there is no balancer that has to see it first.
+        if (_parts.Slots.Open > 0 || !IPAddress.IsLoopback(Endpoint.Address)) await Task.Delay(_options.Shutdown.Drain);
+        _surroundings.Drain.Begin();
         await _expiry.DisposeAsync();
         using (var grace = new CancellationTokenSource(QueryGrace)) await _app.StopAsync(grace.Token);
         await _app.DisposeAsync();
         await _parts.DisposeAsync();
+        await _surroundings.DisposeAsync();
     }
 
-    static WebApplication Build(ServerOptions options, IPEndPoint listen, Parts parts, JsonLog log)
+    static WebApplication Build(
+        ServerOptions options, IPEndPoint listen, Parts parts, Surroundings surroundings, JsonLog log)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddProvider(log);
@@ -122,14 +125,15 @@ public sealed class ServerHost : IAsyncDisposable
         });
         if (options.Grpc.Reflection) services.AddGrpcReflection();
         parts.Entrance.Tokens?.Add(services);
-        services.AddSingleton(parts.Health);
-        services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Entrance.Access));
-        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, parts.Drain));
-        services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, parts.Drain));
-        var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, parts.Drain);
+        Drain drain = surroundings.Drain;
+        services.AddSingleton(new HealthService(surroundings.Readiness, drain));
+        services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Entrance.Access, surroundings.Telemetry));
+        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, drain));
+        services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain));
+        var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, drain);
         services.AddSingleton(new QueryService(
-            parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, parts.Drain, parts.Entrance.Access));
-        services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Jobs, options.Retention, parts.Drain));
+            parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, drain, parts.Entrance.Access));
+        services.AddSingleton(new OperationsService(parts.Directory, parts.Builds, parts.Jobs, options.Retention, drain));
         WebApplication app = builder.Build();
         FrameworkLimits.Use(app, options.Limits);
         parts.Entrance.Access.Use(app);
@@ -137,7 +141,7 @@ public sealed class ServerHost : IAsyncDisposable
         app.MapGrpcService<ReleaseService>();
         app.MapGrpcService<QueryService>();
         app.MapGrpcService<OperationsService>();
-        app.MapGrpcService<HealthServiceImpl>();
+        app.MapGrpcService<HealthService>();
         if (options.Grpc.Reflection) app.MapGrpcReflectionService();
         return app;
     }
@@ -165,9 +169,24 @@ public sealed class ServerHost : IAsyncDisposable
         l.Http2.MaxFrameSize = 1 << 20;
     }
 
-    static void SetHealth(HealthServiceImpl health, ServingStatus status)
+    /// <summary>What monitoring may see of a server; rows, and whatever tells their number, are not among it.</summary>
+    static void Observe(Surroundings surroundings, Parts parts)
     {
-        foreach (string service in Services) health.SetStatus(service, status);
+        Telemetry t = surroundings.Telemetry;
+        DataDirectory directory = parts.Directory;
+        t.Observe("ready", "1 while calls should come.", () => surroundings.Readiness.IsReady ? 1 : 0);
+        t.Observe("disk_free_ratio", "Free part of the volume, rounded down to hundredths.", () => surroundings.Readiness.FreePart);
+        t.Observe("ledger_sequence", "Last entry of the ledger.", () => directory.Ledger.Head.Sequence);
+        t.Observe("witness_age_seconds", "Time since the witness was written.", () => directory.WitnessAge.TotalSeconds);
+        t.Observe("builds", "Builds that wait or run.", () => parts.Builds.Count);
+        t.Observe("jobs", "Classification jobs that wait or run.", () => parts.Jobs.Count);
+        t.Observe("query_batches", "Query batches that wait or run.", () => parts.Gate.Inside);
+        t.Observe("streams", "Open streams.", () => parts.Slots.Open);
+        t.Observe("release_cache_bytes", "Bytes of opened releases in memory.", () => parts.Cache.Bytes);
+        t.Observe("budget_remaining_units", "Limit less posted spends of the first 1,000 datasets, in units of 2^-40.", "dataset",
+            () => directory.Datasets.ListRemaining(1000).Select(static d => (d.Id, (double)d.Units)));
+        string engine = parts.Engines.First.Device;
+        t.Observe("engine_in_use", "1 for the engine in use.", "device", () => [(engine, 1)]);
     }
 
     static void WarnOfRowsInClear(Parts parts, JsonLog log)
@@ -195,13 +214,13 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
         Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, JobQueue Jobs,
-        QueryGate Gate, StreamSlots Slots, Drain Drain, HealthServiceImpl Health, EncryptionKey? Key, Entrance Entrance)
+        QueryGate Gate, StreamSlots Slots, EncryptionKey? Key, Entrance Entrance)
         : IAsyncDisposable
     {
-        internal static Parts Open(ServerOptions options, JsonLog log)
+        internal static Parts Open(ServerOptions options, JsonLog log, Surroundings surroundings)
         {
             EncryptionKey? key = options.Encryption.Open();
-            var entrance = new Entrance(options, log);
+            var entrance = new Entrance(options, log, surroundings.Telemetry);
             Engines engines = Engines.Open(options.Engine, options.Query, log);
             DataDirectory directory;
             try
@@ -221,8 +240,7 @@ public sealed class ServerHost : IAsyncDisposable
             return new Parts(
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
                 new BuildQueue(directory, engines, cache, options, log), new JobQueue(directory, engines, cache, gate, options.Limits, log),
-                gate, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), new Drain(), new HealthServiceImpl(), key,
-                entrance);
+                gate, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), key, entrance);
         }
 
         public async ValueTask DisposeAsync()
@@ -231,7 +249,6 @@ public sealed class ServerHost : IAsyncDisposable
             await Jobs.DisposeAsync();
             Directory.Dispose();
             Gate.Dispose();
-            Drain.Dispose();
             Entrance.Dispose();
             Engines.Dispose();
             Key?.Dispose();

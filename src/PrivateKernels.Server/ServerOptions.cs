@@ -14,6 +14,10 @@ public sealed record ServerOptions
 
     public TlsOptions Tls { get; init; } = new();
 
+    public SideOptions Side { get; init; } = new();
+
+    public TelemetryOptions Telemetry { get; init; } = new();
+
     public EncryptionOptions Encryption { get; init; } = new();
 
     public SecurityOptions Security { get; init; } = new();
@@ -43,6 +47,10 @@ public sealed record ServerOptions
     {
         Require(Data.Directory.Length > 0, "Data:Directory", "", "must name a directory");
         SecurityRules.Check(this);
+        if (Side.Listen.Length > 0) Configuration.Address("Side:Listen", Side.Listen);
+        Require(Telemetry.OtlpEndpoint.Length == 0
+            || (Uri.TryCreate(Telemetry.OtlpEndpoint, UriKind.Absolute, out Uri? endpoint) && endpoint.Scheme is "http" or "https"),
+            "Telemetry:OtlpEndpoint", $"'{Telemetry.OtlpEndpoint}'", "must be an address such as http://127.0.0.1:4317");
         Require(Encryption.KeyFile.Length == 0 || Encryption.Key.Length == 0, "Encryption:KeyFile", Encryption.KeyFile,
             "must be unset where Encryption:Key is set");
         Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
@@ -129,6 +137,21 @@ public sealed record EncryptionOptions
 /// <summary>A secret: files and command lines are seen by others, so it is taken from the environment alone.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class EnvironmentOnlyAttribute : Attribute;
+
+public sealed record SideOptions
+{
+    /// <summary>
+    /// Address and port for /livez, /readyz and /metrics (HTTP/1); port 0 takes a free one; empty = none, which is the
+    /// default of an embedded server. Shows nothing private, so it may be an address that others reach.
+    /// </summary>
+    public string Listen { get; init; } = "";
+}
+
+public sealed record TelemetryOptions
+{
+    /// <summary>Where metrics and traces are sent by OTLP over gRPC; empty = nowhere.</summary>
+    public string OtlpEndpoint { get; init; } = "";
+}
 
 /// <summary>Which engine to take.</summary>
 public enum EnginePreference

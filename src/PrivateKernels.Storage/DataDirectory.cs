@@ -109,6 +109,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Whether the writer has turned within <paramref name="time"/>: a live process.</summary>
     public bool IsTurning(TimeSpan time) => Writer.IsTurning(time);
 
+    /// <summary>Time since the witness was written, or read at the start.</summary>
+    public TimeSpan WitnessAge => Writer.WitnessAge;
+
     /// <summary>Discards expired uploads, request ids and ended operations. To be called every hour or so.</summary>
     public async Task ExpireAsync()
     {

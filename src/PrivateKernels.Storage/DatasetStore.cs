@@ -100,6 +100,17 @@ public sealed class DatasetStore
     public AccountRow? GetBudget(string id) => _directory.Read(d =>
         DatasetTable.Get(d, id).AccountId is { } account ? AccountTable.Get(d, account).Row : null);
 
+    /// <summary>
+    /// Limit less posted spends of the first active private datasets in name order, in units of the account. What is held
+    /// for builds counts as left: a hold would tell when its build began.
+    /// </summary>
+    public IReadOnlyList<(string Id, long Units)> ListRemaining(int count) => _directory.Read(d => d.Query(
+        """
+        SELECT d.id, a.limit_units - a.spent_units FROM datasets d JOIN accounts a ON a.account_id = d.account_id
+          WHERE d.state = 1 ORDER BY d.id LIMIT $1
+        """,
+        static r => (r.GetString(0), r.GetInt64(1)), count));
+
     /// <summary>Sets a new limit, in the account's unit, not below what is used (LIMIT_BELOW_USED, ACCOUNT_MISMATCH).</summary>
     public Task<byte[]> UpdateBudgetAsync(
         Call call, string id, AccountTerms terms, string reason, Func<AccountRow, byte[]> reply) =>

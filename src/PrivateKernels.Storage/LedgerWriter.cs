@@ -20,6 +20,7 @@ sealed class LedgerWriter : IDisposable
     readonly BlockingCollection<Command> _queue;
     readonly Thread _thread;
     long _turnedAt;
+    long _witnessedAt;
     volatile bool _failed;
 
     internal LedgerWriter(
@@ -27,7 +28,7 @@ sealed class LedgerWriter : IDisposable
     {
         (_dialect, _database, _witness, Head, _options) = (dialect, database, witness, head, options);
         _queue = new(options.WriterQueue);
-        _turnedAt = options.Clock.GetTimestamp();
+        _turnedAt = _witnessedAt = options.Clock.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = "ledger writer" };
         _thread.Start();
     }
@@ -36,6 +37,8 @@ sealed class LedgerWriter : IDisposable
     internal LedgerPosition Head { get; private set; }
 
     internal bool HasFailed => _failed;
+
+    internal TimeSpan WitnessAge => _options.Clock.GetElapsedTime(Volatile.Read(ref _witnessedAt));
 
     /// <summary>Whether the loop turned within <paramref name="time"/>.</summary>
     internal bool IsTurning(TimeSpan time) => !_failed && _options.Clock.GetElapsedTime(Volatile.Read(ref _turnedAt)) < time;
@@ -142,6 +145,7 @@ sealed class LedgerWriter : IDisposable
             Fail(76, "The witness of the ledger was moved by another process: two servers run on copies of one ledger.", null);
             return false;
         }
+        Volatile.Write(ref _witnessedAt, _options.Clock.GetTimestamp());
         Head = head;
         return true;
     }

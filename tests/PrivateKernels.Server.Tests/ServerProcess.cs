@@ -73,7 +73,7 @@ sealed class ServerProcess : IDisposable
             [
                 "exec", Path.Combine(AppContext.BaseDirectory, "pk.dll"), "serve", "--json", "--data", directory,
                 "--listen", "127.0.0.1:0", "--engine", "simd", "--Engine:Threads", "1", "--Build:CompletionQuantum", "0s",
-                "--Shutdown:Drain", "0s", .. more,
+                "--Side:Listen", "127.0.0.1:0", "--Shutdown:Drain", "0s", .. more,
             ])
             start.ArgumentList.Add(argument);
         // It lives for a moment: quick code at once is worth more than fast code later.

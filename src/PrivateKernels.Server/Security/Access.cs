@@ -10,7 +10,8 @@ namespace PrivateKernels.Server;
 /// message names is looked at when it is there (<see cref="AccessRule.Check"/>).
 /// </summary>
 sealed class Access(
-    KeyRing? keys, BearerTokens? tokens, ClientCertificates certificates, LimitsOptions limits, JsonLog log, TimeProvider clock)
+    KeyRing? keys, BearerTokens? tokens, ClientCertificates certificates, LimitsOptions limits, JsonLog log, TimeProvider clock,
+    Telemetry telemetry)
 {
     /// <summary>Limits of callers are forgotten beyond this; only key holders have any.</summary>
     const int MostCallers = 10_000;
@@ -37,6 +38,7 @@ sealed class Access(
         {
             log.Write(LogLevel.Information, "call", ("method", method.FullName), ("key", http.Features.Get<Caller>()?.Id),
                 ("code", Reasons.Codes[refusal.Reason]), ("reason", refusal.Reason));
+            telemetry.AddCall(method.FullName, Reasons.Codes[refusal.Reason], refusal.Reason, null);
             GrpcReply.Refuse(http, Statuses.From(refusal, ""));
             return;
         }
@@ -51,11 +53,12 @@ sealed class Access(
         return now ?? throw Invalid();
     }
 
-    /// <summary>Counts query points against the caller's limit.</summary>
+    /// <summary>Counts query points, also against the caller's limit.</summary>
     internal void TakePoints(Caller caller, int points)
     {
         if (IsOn && !RatesOf(caller).Points.TryTake(points))
             throw RateLimited("Limits:QueryPointsPerSecond", limits.QueryPointsPerSecond, "query points per second of one key");
+        telemetry.AddPoints(points);
     }
 
     async Task<Caller> AdmitAsync(HttpContext http, string method)

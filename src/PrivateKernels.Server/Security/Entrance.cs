@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 
 namespace PrivateKernels.Server;
@@ -9,10 +8,9 @@ sealed class Entrance : IDisposable
     static readonly TimeSpan WarningInterval = TimeSpan.FromMinutes(10);
 
     readonly KeyRing? _keys;
-    readonly Meter _meter = new("PrivateKernels.Security");
     readonly Timer? _warning;
 
-    internal Entrance(ServerOptions options, JsonLog log)
+    internal Entrance(ServerOptions options, JsonLog log, Telemetry telemetry)
     {
         SecurityOptions security = options.Security;
         TimeProvider clock = TimeProvider.System;
@@ -28,9 +26,9 @@ sealed class Entrance : IDisposable
             throw;
         }
         Tokens = options.OpenIdConnect.Authority.Length > 0 ? new BearerTokens(options.OpenIdConnect, log) : null;
-        Access = new Access(_keys, Tokens, security.ClientCertificates, options.Limits, log, clock);
+        Access = new Access(_keys, Tokens, security.ClientCertificates, options.Limits, log, clock, telemetry);
         IsInsecure = !IPAddress.IsLoopback(Configuration.Endpoint(options.Grpc.Listen).Address) && (Certificate is null || !Access.IsOn);
-        _meter.CreateObservableGauge("pk_insecure", () => IsInsecure ? 1 : 0, null, "1: other machines reach a port without TLS or without credentials");
+        telemetry.Observe("insecure", "1: other machines reach a port without TLS or without credentials.", () => IsInsecure ? 1 : 0);
         if (IsInsecure) _warning = new Timer(_ => Warn(log), null, TimeSpan.Zero, WarningInterval);
     }
 
@@ -55,7 +53,6 @@ sealed class Entrance : IDisposable
     public void Dispose()
     {
         _warning?.Dispose();
-        _meter.Dispose();
         Certificate?.Dispose();
         _keys?.Dispose();
     }

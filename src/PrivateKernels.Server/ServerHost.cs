@@ -177,7 +177,7 @@ public sealed class ServerHost : IAsyncDisposable
         t.Observe("ready", "1 while calls should come.", () => surroundings.Readiness.IsReady ? 1 : 0);
         t.Observe("disk_free_ratio", "Free part of the volume, rounded down to hundredths.", () => surroundings.Readiness.FreePart);
         t.Observe("ledger_sequence", "Last entry of the ledger.", () => directory.Ledger.Head.Sequence);
-        t.Observe("witness_age_seconds", "Time since the witness was written.", () => directory.WitnessAge.TotalSeconds);
+        t.Observe("witness_age_seconds", "Time since the witness was written.", () => Math.Floor(directory.WitnessAge.TotalSeconds));
         t.Observe("builds", "Builds that wait or run.", () => parts.Builds.Count);
         t.Observe("jobs", "Classification jobs that wait or run.", () => parts.Jobs.Count);
         t.Observe("query_batches", "Query batches that wait or run.", () => parts.Gate.Inside);

@@ -40,6 +40,8 @@ static class CommandLine
         JobCommands.Create(),
         MmdCommand.Create(),
         LedgerCommand.Create(),
+        LedgerFiles.CreateBackup(),
+        LedgerFiles.CreateRestore(),
         FunctionsCommand.Create(),
         EncryptionCommand.Create(),
         EnginesCommand.Create(),

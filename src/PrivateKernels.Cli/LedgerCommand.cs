@@ -3,16 +3,37 @@ using Spectre.Console;
 
 namespace PrivateKernels.Cli;
 
-/// <summary>pk ledger show: what was spent, what remains, and every entry.</summary>
+/// <summary>pk ledger show and export: what was spent, what remains, every entry; and the same for others to price.</summary>
 static class LedgerCommand
 {
     static readonly Argument<string> Dataset = new("DATASET") { Description = "A dataset of the account." };
+
+    static readonly Option<string?> Out = new("--out")
+    {
+        Description = "File to write; standard output otherwise.",
+        HelpName = "FILE",
+    };
 
     public static Command Create() => new("ledger", "Look at accounts.")
     {
         new Command("show", "Show what was spent, what remains, and every entry.") { Dataset, CommonOptions.Server }
             .Runs(RunAsync),
+        new Command("export", "Write the account as DpEvents in JSON, as dp_accounting reads them.")
+            { Dataset, Out, CommonOptions.Server }.Runs(ExportAsync),
+        LedgerFiles.CreateVerify(),
     };
+
+    static async Task ExportAsync(Session session, CancellationToken cancellation)
+    {
+        string json = (await session.Dataset(Dataset).ExportEventsAsync(cancellation)).EventsJson;
+        if (session.Get(Out) is not { } file)
+        {
+            session.Terminal.WriteDocument(json);
+            return;
+        }
+        await File.WriteAllTextAsync(file, json, cancellation);
+        session.Terminal.Write(new { File = file }, console => console.MarkupLineInterpolated($"[green]{file}[/]"));
+    }
 
     static async Task RunAsync(Session session, CancellationToken cancellation)
     {

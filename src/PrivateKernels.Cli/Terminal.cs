@@ -47,6 +47,9 @@ sealed class Terminal
         else forPeople(_console);
     }
 
+    /// <summary>An answer that is a JSON document already, with --json or without.</summary>
+    public void WriteDocument(string json) => _output.WriteLine(json);
+
     /// <summary>Something on the way to the answer; nothing with --json.</summary>
     public void Note(Action<IAnsiConsole> forPeople)
     {

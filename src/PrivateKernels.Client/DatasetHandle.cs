@@ -101,6 +101,14 @@ public sealed class DatasetHandle
             return (page.Entries, page.NextPageToken);
         });
 
+    /// <summary>
+    /// The account as DpEvents in JSON, as dp_accounting names them, for a third party to price; with the certified
+    /// head of the ledger it stands for.
+    /// </summary>
+    public Task<V1.ExportPrivacyEventsResponse> ExportEventsAsync(CancellationToken cancellation = default) =>
+        _client.Caller.CallAsync(
+            _client.Datasets.ExportPrivacyEventsAsync, new V1.ExportPrivacyEventsRequest { Parent = Name }, cancellation);
+
     /// <summary>The releases, newest first.</summary>
     public IAsyncEnumerable<V1.Release> ListReleasesAsync(CancellationToken cancellation = default) =>
         PrivateKernelsClient.Pages(async token =>

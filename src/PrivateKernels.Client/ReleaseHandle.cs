@@ -135,7 +135,10 @@ public sealed class ReleaseHandle
     /// <exception cref="PrivateKernelsException">Reason FILE_CORRUPT: the bytes do not have the announced
     /// SHA-256.</exception>
     public async Task<byte[]> DownloadAsync(
-        IProgress<double>? progress = null, CancellationToken cancellation = default)
+        IProgress<double>? progress = null, CancellationToken cancellation = default) =>
+        (await FetchAsync(progress, cancellation)).Checked();
+
+    async Task<Download> FetchAsync(IProgress<double>? progress, CancellationToken cancellation)
     {
         var file = new Download();
         for (int attempt = 1; !file.IsComplete; attempt++)
@@ -159,16 +162,20 @@ public sealed class ReleaseHandle
                 await _client.Caller.PauseAsync(e, attempt, cancellation);
             }
         }
-        return file.Checked();
+        return file;
     }
 
-    /// <summary>Downloads the file to a path; the path holds the whole file or what it held before.</summary>
+    /// <summary>
+    /// Downloads the file to a path; the path holds the whole file or what it held before. Its certificate, which proves
+    /// where the spend stands in the ledger, is saved beside it (<see cref="CertificateFile"/>).
+    /// </summary>
     public async Task DownloadAsync(
         string path, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
-        byte[] bytes = await DownloadAsync(progress, cancellation);
+        Download file = await FetchAsync(progress, cancellation);
         string part = path + ".part";
-        await File.WriteAllBytesAsync(part, bytes, cancellation);
+        await File.WriteAllBytesAsync(part, file.Checked(), cancellation);
+        if (file.Certificate is { } certificate) CertificateFile.Write(CertificateFile.Beside(path), certificate);
         File.Move(part, path, overwrite: true);
     }
 
@@ -203,6 +210,9 @@ public sealed class ReleaseHandle
 
         public long Received { get; private set; }
 
+        /// <summary>Of the POST entry; comes with the first part.</summary>
+        public V1.LedgerPosition? Certificate { get; private set; }
+
         public bool IsComplete => _bytes is not null && Received == _bytes.Length;
 
         public double Fraction => _bytes is { Length: > 0 } ? (double)Received / _bytes.Length : 0;
@@ -210,6 +220,7 @@ public sealed class ReleaseHandle
         public void Take(V1.DownloadReleaseResponse part)
         {
             _bytes ??= new byte[part.TotalBytes];
+            Certificate ??= part.PostedAt;
             bool fits = part.Offset == Received && part.TotalBytes == _bytes.Length
                 && part.Data.Length <= _bytes.Length - Received;
             // A part that was damaged on its way is asked for again.

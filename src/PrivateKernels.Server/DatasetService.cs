@@ -145,6 +145,13 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
         return Task.FromResult(response);
     }
 
+    public override Task<V1.ExportPrivacyEventsResponse> ExportPrivacyEvents(
+        V1.ExportPrivacyEventsRequest request, ServerCallContext context)
+    {
+        (string json, LedgerCertificate head) = directory.Ledger.ExportEvents(Names.Dataset(request.Parent, "parent"));
+        return Task.FromResult(new V1.ExportPrivacyEventsResponse { EventsJson = json, Head = DatasetWire.ToWire(head) });
+    }
+
     /// <summary>Datasets in name order that the caller has a grant for.</summary>
     List<DatasetRow> Granted(
         Caller caller, (string Id, long Row)? after, int count, bool showDeleted, CancellationToken cancellation)

@@ -36,6 +36,8 @@ public sealed record ServerOptions
 
     public ShutdownOptions Shutdown { get; init; } = new();
 
+    public WitnessOptions Witness { get; init; } = new();
+
     public LimitsOptions Limits { get; init; } = new();
 
     public LogOptions Log { get; init; } = new();
@@ -78,6 +80,7 @@ public sealed record ServerOptions
         OperationRetention = Retention.Operations,
         JobRetention = Retention.Jobs,
         RequestIdRetention = Retention.RequestIds,
+        WitnessPath = Witness.Path.Length > 0 ? Witness.Path : null,
         MaxDatasets = Limits.Datasets,
         MaxReleasesPerDataset = Limits.Releases,
         MaxOpenUploadsPerDataset = Limits.Uploads,
@@ -235,6 +238,15 @@ public sealed record ShutdownOptions
 {
     /// <summary>Health says NOT_SERVING for so long before streams are closed.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
+}
+
+public sealed record WitnessOptions
+{
+    /// <summary>
+    /// File of the ledger's newest position; empty = "witness" in the data directory. On another volume it catches a
+    /// data directory that was restored as a whole.
+    /// </summary>
+    public string Path { get; init; } = "";
 }
 
 public sealed record LogOptions

@@ -74,6 +74,11 @@ static class AccountTable
         $"UPDATE accounts SET reserved_units = reserved_units - $1 WHERE account_id = $2 RETURNING {Columns}", Read, units, accountId)
         ?? throw Missing();
 
+    /// <summary>Charges all that is left and all that is held: what was spent in the lost time is not known (RECOVER).</summary>
+    internal static Account Exhaust(Transaction t, long accountId) => t.Database.First(
+        $"UPDATE accounts SET spent_units = limit_units, reserved_units = 0 WHERE account_id = $1 RETURNING {Columns}", Read, accountId)
+        ?? throw Missing();
+
     static StorageException Missing() => new(Reasons.LedgerCorrupt, "An account of the ledger is missing.");
 
     internal static StorageException Mismatch(string field, string rule) => new(

@@ -55,16 +55,16 @@ public sealed class DataDirectory : IDisposable
         Disk.CreateDirectory(path);
         if (new DriveInfo(path).DriveType == DriveType.Network)
             throw new InvalidFieldException("data.directory", path, "must be on a local disk, not on a network file system");
-        foreach (string part in (ReadOnlySpan<string>)["datasets", "releases", "pending", "predictions"])
+        foreach (string part in Parts)
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
         DatabaseSession? database = null;
         Witness? witness = null;
         try
         {
-            bool isNew = !File.Exists(Path.Combine(path, "pk.db"));
-            witness = new Witness(options.WitnessPath ?? Path.Combine(path, "witness"));
-            var dialect = new SqliteDialect(Path.Combine(path, "pk.db"));
+            bool isNew = !File.Exists(DatabasePath(path));
+            witness = new Witness(options.WitnessPath ?? WitnessPath(path));
+            var dialect = new SqliteDialect(DatabasePath(path));
             database = dialect.Connect(writes: true);
             if (isNew) Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
@@ -137,6 +137,18 @@ public sealed class DataDirectory : IDisposable
         _lock.Dispose();
     }
 
+    /// <summary>Directories in a data directory.</summary>
+    internal static string[] Parts => ["datasets", "releases", "pending", "predictions"];
+
+    internal static string DatabasePath(string path) => Path.Combine(path, "pk.db");
+
+    internal static void CheckPresent(string path)
+    {
+        if (!File.Exists(DatabasePath(path))) throw new InvalidFieldException("data", path, "must be a data directory, or a backup of one");
+    }
+
+    internal static string WitnessPath(string path) => Path.Combine(path, "witness");
+
     internal string DatasetPath(string uid) => Path.Combine(_path, "datasets", uid);
 
     internal string DatasetsPath => Path.Combine(_path, "datasets");
@@ -150,7 +162,10 @@ public sealed class DataDirectory : IDisposable
     internal string PendingDirectory => Path.Combine(_path, "pending");
 
     internal string PendingPath(ReadOnlyMemory<byte> reservationId, int attempt) =>
-        Path.Combine(PendingDirectory, $"{Convert.ToHexStringLower(reservationId.Span)}.{attempt}");
+        Path.Combine(PendingDirectory, PendingName(reservationId, attempt));
+
+    internal static string PendingName(ReadOnlyMemory<byte> reservationId, int attempt) =>
+        $"{Convert.ToHexStringLower(reservationId.Span)}.{attempt}";
 
     internal string ReleasePath(string uid) => Path.Combine(ReleasesPath, $"{uid}.pkr");
 
@@ -264,7 +279,7 @@ public sealed class DataDirectory : IDisposable
             ["value"] = most.ToString(System.Globalization.CultureInfo.InvariantCulture),
         });
 
-    static FileStream TakeLock(string path)
+    internal static FileStream TakeLock(string path)
     {
         try
         {

@@ -76,6 +76,20 @@ public sealed class Ledger
         return LedgerEntries.Read(d, Head.LedgerId, account, afterSequence, Head.Sequence, count);
     });
 
+    /// <summary>
+    /// The account of a dataset as DpEvents in JSON (<see cref="PrivacyEvents"/>), with the certified head it stands for.
+    /// ACCOUNT_MISMATCH for a dataset without an account.
+    /// </summary>
+    public (string Json, LedgerCertificate Head) ExportEvents(string datasetId) => _directory.Read(d =>
+    {
+        LedgerPosition head = Head;
+        long id = DatasetTable.Get(d, datasetId).AccountId
+            ?? throw AccountTable.Mismatch("population", "the dataset is not private and has no account");
+        List<LedgerRow> entries = LedgerEntries.Read(d, head.LedgerId, id, 0, head.Sequence, int.MaxValue);
+        LedgerCertificate certificate = Certify(head);
+        return (PrivacyEvents.ToJson(AccountTable.Get(d, id).Row, entries, certificate), certificate);
+    });
+
     /// <summary>Signs a position as it leaves the server.</summary>
     public LedgerCertificate Certify(LedgerPosition position) => new(position, HashChain.Mac(_macKey, position));
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Security.Cryptography;
 
@@ -20,15 +21,17 @@ static class LedgerCheck
             if (!witness.IsNew) throw Behind(null, witness.Read());
             Create(dialect, database);
         }
-        CheckSchema(dialect, database);
+        if (IsSealed(database)) throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
         LedgerIdentity identity = Verify(dialect, database);
         CheckWitness(database, witness, identity.Head);
         return identity;
     }
 
-    /// <summary>The file's own check, and beside it the replay of the chain.</summary>
+    /// <summary>The tables, the file's own check, and beside it the replay of the chain. A sealed copy passes too.</summary>
     internal static LedgerIdentity Verify(Dialect dialect, DatabaseSession database)
     {
+        if (!dialect.HasTables(database)) throw Corrupt("There is no ledger here.");
+        CheckSchema(dialect, database);
         // Whatever the replay says of a damaged file, the file is not read on after it.
         Task<bool> isWhole = Task.Run(dialect.IsFileWhole);
         try
@@ -57,10 +60,11 @@ static class LedgerCheck
     {
         if (database.Number("SELECT schema_version FROM ledger_head") != Dialect.SchemaVersion)
             throw Corrupt("The tables are of another version of this program.");
-        if (database.Number("SELECT sealed FROM ledger_head") != 0)
-            throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
+        // A lost trigger or constraint would be a lost guarantee.
         if (!dialect.IsSchemaWhole(database)) throw Corrupt("A table, index or trigger is missing or altered.");
     }
+
+    internal static bool IsSealed(DatabaseSession database) => database.Number("SELECT sealed FROM ledger_head") != 0;
 
     static (LedgerPosition, byte[] MacKey) ReadHead(DatabaseSession database) => database.Query(
         "SELECT ledger_id, epoch, seq, hash, mac_key FROM ledger_head WHERE id = 1",
@@ -75,19 +79,36 @@ static class LedgerCheck
         LedgerPosition? seen = witness.Read();
         if (seen is null && (!witness.IsNew || head.Sequence > 0))
             throw Corrupt("The witness of the ledger is missing or altered.");
-        if (seen is not null)
-        {
-            bool isSame = seen.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && seen.Sequence <= head.Sequence && Has(database, seen);
-            if (!isSame) throw Behind(head, seen);
-        }
+        if (seen is not null) CheckAgainst(database, head, seen);
         if (!Witness.Same(seen, head) && !witness.TryAdvance(seen, head)) throw Behind(head, witness.Read());
     }
 
-    static bool Has(DatabaseSession database, LedgerPosition seen)
+    /// <summary>LEDGER_BEHIND unless the ledger has what its witness saw.</summary>
+    internal static void CheckAgainst(DatabaseSession database, LedgerPosition head, LedgerPosition seen)
+    {
+        bool has = seen.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && seen.Sequence <= head.Sequence && Has(database, seen);
+        if (!has) throw Behind(head, seen);
+    }
+
+    /// <summary>Whether the ledger has the entry of a position, with its hash.</summary>
+    internal static bool Has(DatabaseSession database, LedgerPosition seen)
     {
         if (seen.Sequence == 0) return true;
         byte[]? hash = database.First("SELECT hash FROM ledger WHERE seq = $1 AND epoch = $2", static r => (byte[])r[0], seen.Sequence, seen.Epoch);
         return hash is not null && seen.Hash.Span.SequenceEqual(hash);
+    }
+
+    /// <summary>Runs what reads a ledger; a file that the database cannot read is LEDGER_CORRUPT.</summary>
+    internal static T Reading<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is DbException or InvalidDataException)
+        {
+            throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
+        }
     }
 
     internal static StorageException Corrupt(string what) => new(Reasons.LedgerCorrupt, $"The ledger is not served: {what}");

@@ -63,8 +63,11 @@ public sealed record LedgerEntryBody
     /// <summary>DATASET: SHA-256 of the definition.</summary>
     public ReadOnlyMemory<byte> DefinitionSha256 { get; init; }
 
-    /// <summary>LIMIT: the owner's text.</summary>
+    /// <summary>LIMIT: the owner's text. RECOVER: from where the ledger goes on.</summary>
     public string Reason { get; init; } = "";
+
+    /// <summary>RECOVER: certificates that were shown, each ledger id, epoch, sequence, hash, mac (96 bytes).</summary>
+    public ReadOnlyMemory<byte> Certificates { get; init; }
 
     /// <summary>A protobuf message of the fields in order, unset ones left out: the same body always gives the same bytes.</summary>
     internal byte[] ToBytes()
@@ -92,6 +95,7 @@ public sealed record LedgerEntryBody
         writer.Write(20, ReleaseSha256);
         writer.Write(21, DefinitionSha256);
         writer.Write(22, Reason);
+        writer.Write(23, Certificates);
         return writer.ToBytes();
     }
 
@@ -123,6 +127,7 @@ public sealed record LedgerEntryBody
             ReleaseSha256 = reader.Bytes(20),
             DefinitionSha256 = reader.Bytes(21),
             Reason = reader.Text(22),
+            Certificates = reader.Bytes(23),
         };
     }
 }

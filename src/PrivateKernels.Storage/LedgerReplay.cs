@@ -41,7 +41,9 @@ sealed class LedgerReplay
     static void CheckLink(LedgerPosition before, LedgerRow entry)
     {
         LedgerPosition at = entry.Position;
-        bool holds = at.Sequence == before.Sequence + 1 && at.Epoch == before.Epoch
+        // Only a recovery that accepted loss begins an epoch; it may concern several accounts.
+        bool isNext = at.Epoch == before.Epoch || (at.Epoch == before.Epoch + 1 && entry.Kind == LedgerEntryKind.Recover);
+        bool holds = at.Sequence == before.Sequence + 1 && isNext
             && entry.PreviousHash.Span.SequenceEqual(before.Hash.Span)
             && SHA256.HashData(entry.Canonical.Span).AsSpan().SequenceEqual(at.Hash.Span);
         if (!holds) throw LedgerCheck.Corrupt($"the hash chain breaks after entry {before.Sequence}.");
@@ -64,9 +66,11 @@ sealed class LedgerReplay
                 SpentUnits = after.SpentUnits + entry.Units,
             },
             LedgerEntryKind.Void => after with { ReservedUnits = after.ReservedUnits - entry.Units },
+            LedgerEntryKind.Recover => after with { SpentUnits = after.LimitUnits, ReservedUnits = 0 },
             LedgerEntryKind.Dataset or LedgerEntryKind.Tombstone or LedgerEntryKind.Retire => after,
             _ => throw Inconsistent(entry),
         };
+        if (entry.Kind == LedgerEntryKind.Recover && entry.Units != after.SpentUnits - before!.SpentUnits) throw Inconsistent(entry);
         bool agrees = after.Population == body.Population && after.Adjacency == body.Adjacency && after.LimitUnits == body.LimitUnits
             && after.SpentUnits == body.SpentUnits && after.ReservedUnits == body.ReservedUnits
             && after.SpentUnits <= after.LimitUnits - after.ReservedUnits && after is { SpentUnits: >= 0, ReservedUnits: >= 0 };
@@ -91,6 +95,10 @@ sealed class LedgerReplay
                     && spend.Reserve.AccountId == entry.AccountId && spend.Reserve.Body.ReleaseUid == body.ReleaseUid;
                 if (!fits) throw Inconsistent(entry);
                 spend.Resolve = Kept(entry);
+                break;
+            case LedgerEntryKind.Recover:
+                foreach (Spend open in _spends.Values.Where(s => s.Resolve is null && s.Reserve.AccountId == entry.AccountId))
+                    open.Resolve = Kept(entry);
                 break;
             case LedgerEntryKind.Retire:
                 if (!_spendOfRelease.TryGetValue(body.ReleaseUid, out string? owner)) throw Inconsistent(entry);
@@ -166,6 +174,7 @@ sealed class LedgerReplay
         {
             ReservationState.Reserved => ReleaseState.Building,
             ReservationState.Void => ReleaseState.Failed,
+            ReservationState.ChargedByRecover => ReleaseState.Deleted,
             _ => spend.IsRetired ? ReleaseState.Deleted : ReleaseState.Ready,
         };
         ReadOnlyMemory<byte> sha256 = spend.Resolve?.Body.ReleaseSha256 ?? default;
@@ -189,6 +198,7 @@ sealed class LedgerReplay
         {
             null => ReservationState.Reserved,
             LedgerEntryKind.Post => ReservationState.Posted,
+            LedgerEntryKind.Recover => ReservationState.ChargedByRecover,
             _ => ReservationState.Void,
         };
     }

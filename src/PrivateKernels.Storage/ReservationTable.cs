@@ -134,6 +134,28 @@ static class ReservationTable
         return ReleaseTable.GetByReservation(t.Database, id);
     }
 
+    /// <summary>
+    /// Guarantee: whatever the lost ledger let out of an account is within what this entry charges, the whole limit; its
+    /// open reservations are charged with it and never built, and their names are not free again.
+    /// </summary>
+    internal static void Recover(Transaction t, Account account, string reason, ReadOnlyMemory<byte> certificates)
+    {
+        Account after = AccountTable.Exhaust(t, account.Id);
+        LedgerPosition at = t.Append(after, LedgerEntryKind.Recover, after.Row.SpentUnits - account.Row.SpentUnits, new()
+        {
+            Reason = reason,
+            Certificates = certificates,
+        });
+        foreach (ReservationRow open in Open(t.Database).Where(r => r.AccountId == account.Id))
+        {
+            t.Database.Execute(
+                "UPDATE reservations SET state = 4, resolve_seq = $1 WHERE reservation_id = $2 AND state = 1", at.Sequence, open.Id);
+            ReleaseRow release = ReleaseTable.GetByReservation(t.Database, open.Id);
+            t.Database.Execute("UPDATE releases SET state = 4, version = version + 1 WHERE uid = $1", release.Uid);
+            ReleaseTable.EndOperation(t, release.OperationUid, "RECOVERED", "The ledger was restored; the build was charged and given up.");
+        }
+    }
+
     /// <summary>Records that a release's file is gone; the spend stays.</summary>
     internal static ReleaseRow Retire(Transaction t, ReleaseRow release)
     {

@@ -34,7 +34,8 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
         Database.Execute(
             "INSERT INTO ledger (seq, epoch, account_id, kind, units, at_s, body, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             sequence, Head.Epoch, account.Id, kind, units, atSeconds, bytes, Head.Hash, hash);
-        if (Database.Execute("UPDATE ledger_head SET seq = $1, hash = $2 WHERE id = 1 AND seq = $3", sequence, hash, Head.Sequence) != 1)
+        if (Database.Execute(
+            "UPDATE ledger_head SET epoch = $1, seq = $2, hash = $3 WHERE id = 1 AND seq = $4", Head.Epoch, sequence, hash, Head.Sequence) != 1)
             throw new StorageException(Reasons.LedgerCorrupt, "The head of the ledger moved under its writer.");
         return Head = new(Head.LedgerId, Head.Epoch, sequence, hash);
     }

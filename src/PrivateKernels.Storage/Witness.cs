@@ -25,6 +25,16 @@ sealed class Witness : IDisposable
         if (isNew) Disk.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
+    /// <summary>The newest position in a file, which is left as it is; null if it is missing or none is whole.</summary>
+    internal static LedgerPosition? ReadFile(string path)
+    {
+        if (!File.Exists(path)) return null;
+        using FileStream file = Disk.Open(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var slots = new byte[2 * SlotBytes];
+        file.ReadAtLeast(slots, slots.Length, throwOnEndOfStream: false);
+        return Newest(slots);
+    }
+
     /// <summary>Whether nothing was ever written whole: a later write would have made the file two slots long.</summary>
     internal bool IsNew => _file.Length <= SlotBytes && Read() is null;
 
@@ -33,7 +43,12 @@ sealed class Witness : IDisposable
     {
         Array.Clear(_slots);
         RandomAccess.Read(_file.SafeFileHandle, _slots, 0);
-        LedgerPosition? first = Decode(_slots), second = Decode(_slots.AsSpan(SlotBytes));
+        return Newest(_slots);
+    }
+
+    static LedgerPosition? Newest(ReadOnlySpan<byte> slots)
+    {
+        LedgerPosition? first = Decode(slots), second = Decode(slots[SlotBytes..]);
         return first is null || (second is not null && IsBefore(first, second)) ? second : first;
     }
 

@@ -14,7 +14,6 @@ public sealed class RefusalTests
         await using TestServer server = await StartAsync();
         Func<Task>[] calls =
         [
-            () => server.Datasets.ExportPrivacyEventsAsync(new ExportPrivacyEventsRequest()).ResponseAsync,
             () => server.Releases.ImportRelease().ResponseAsync,
         ];
         foreach (Func<Task> call in calls)

@@ -16,7 +16,7 @@ static class CrashHost
 
     /// <param name="path">Data directory.</param>
     /// <param name="failpoint">Where to stop; "none" = nowhere.</param>
-    /// <param name="action">"kill" (SIGKILL) or "fail" (an I/O error).</param>
+    /// <param name="action">"kill" (SIGKILL), "fail" (an I/O error), or "restore" (SIGKILL in a restore that accepts loss).</param>
     internal static async Task<int> Run(string path, string failpoint, string action)
     {
         Failpoint.Action = name =>
@@ -26,6 +26,11 @@ static class CrashHost
             Process.GetCurrentProcess().Kill();
             Thread.Sleep(Timeout.Infinite);
         };
+        if (action == "restore")
+        {
+            Restore.Run(path, null, [], acceptLoss: true, TimeProvider.System);
+            return 0;
+        }
         DataDirectory? opened = Open(path);
         if (opened is null) return 75;
         using (DataDirectory directory = opened)

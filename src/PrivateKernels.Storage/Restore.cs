@@ -1,0 +1,110 @@
+using System.Globalization;
+
+namespace PrivateKernels.Storage;
+
+/// <summary>What a restore came to.</summary>
+/// <param name="AcceptedLoss">
+/// False: the ledger is where its witness saw it last, and was only unsealed. True: a new epoch, every account spent.
+/// </param>
+/// <param name="Head">Last entry now.</param>
+/// <param name="Accounts">As they are now.</param>
+/// <param name="Unposted">Release files that no entry accounts for; moved to "unposted", since they are out in the world.</param>
+public sealed record RestoreReport(
+    bool AcceptedLoss, LedgerPosition Head, IReadOnlyList<AccountRow> Accounts, IReadOnlyList<string> Unposted);
+
+/// <summary>Takes a copy, or a ledger that is behind, into service again.</summary>
+/// <remarks>
+/// Guarantee: no restore leaves more to spend than there was. Where the ledger is not the newest one that its witness
+/// saw, every account is charged its whole limit in the transaction that begins the new epoch, because what was spent in
+/// the lost time is not known; certificates are recorded and lower nothing.
+/// </remarks>
+public static class Restore
+{
+    /// <summary>Offline; takes the lock. May be interrupted and run again.</summary>
+    /// <param name="path">Data directory: a backup copied into place, or what is left of one.</param>
+    /// <param name="witnessPath">The surviving witness; null = "witness" in the directory. It is replaced.</param>
+    /// <param name="certificates">Positions that left the server; one that is not its own is refused.</param>
+    /// <param name="acceptLoss">Without it, LEDGER_BEHIND where entries may be lost.</param>
+    /// <param name="time">Time of the RECOVER entries.</param>
+    public static RestoreReport Run(
+        string path, string? witnessPath, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, TimeProvider time) =>
+        LedgerCheck.Reading(() => Take(path, witnessPath ?? DataDirectory.WitnessPath(path), certificates, acceptLoss, time));
+
+    static RestoreReport Take(
+        string path, string witnessPath, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, TimeProvider time)
+    {
+        DataDirectory.CheckPresent(path);
+        using FileStream held = DataDirectory.TakeLock(path);
+        var dialect = new SqliteDialect(DataDirectory.DatabasePath(path));
+        using DatabaseSession database = dialect.Connect(writes: true);
+        LedgerIdentity identity = LedgerCheck.Verify(dialect, database);
+        LedgerPosition? seen = Witness.ReadFile(witnessPath);
+        List<string> unposted = Unposted(database, path);
+        CertificateState[] states = [.. certificates.Select(c => CertificateCheck.Of(database, identity, c))];
+        if (states.Contains(CertificateState.NotGenuine))
+            throw new InvalidFieldException(
+                "certificates", Array.IndexOf(states, CertificateState.NotGenuine), "that certificate was not signed by this ledger");
+        bool isNewest = Witness.Same(seen, identity.Head) && unposted.Count == 0 && !states.Contains(CertificateState.NotInLedger);
+        if (!isNewest && !acceptLoss) throw LedgerCheck.Behind(identity.Head, seen);
+        LedgerPosition head = isNewest ? identity.Head : Recover(dialect, database, identity.Head, certificates, time);
+        if (!isNewest)
+        {
+            Failpoint.Hit("restore.after_recover");
+            DeletePending(path);
+            MoveAside(path, unposted);
+            ReplaceWitness(witnessPath, head);
+        }
+        Failpoint.Hit("restore.before_unseal");
+        database.Execute("UPDATE ledger_head SET sealed = 0");
+        dialect.Settle(database);
+        return new(!isNewest, head, [.. AccountTable.All(database).Select(static a => a.Row)], unposted);
+    }
+
+    static LedgerPosition Recover(
+        Dialect dialect, DatabaseSession database, LedgerPosition head, IReadOnlyList<LedgerCertificate> certificates, TimeProvider time)
+    {
+        head = dialect.Begin(database, head);
+        var transaction = new Transaction(dialect, database, head with { Epoch = head.Epoch + 1 }, time.GetUtcNow());
+        // Until the witness and the files have followed, no server may start.
+        database.Execute("UPDATE ledger_head SET sealed = 1");
+        string reason = string.Create(CultureInfo.InvariantCulture, $"restored; entries after {head.Sequence} of epoch {head.Epoch} may be lost");
+        byte[] shown = CertificateCheck.ToBytes(certificates);
+        foreach (Account account in AccountTable.All(database)) ReservationTable.Recover(transaction, account, reason, shown);
+        database.Execute("COMMIT");
+        // Without an account there is nothing to charge and no entry that could begin an epoch.
+        return transaction.Head.Sequence == head.Sequence ? head : transaction.Head;
+    }
+
+    static List<string> Unposted(DatabaseSession database, string path)
+    {
+        string releases = Path.Combine(path, "releases");
+        if (!Directory.Exists(releases)) return [];
+        HashSet<string> known = [.. ReleaseTable.All(database)
+            .Where(static r => r.State is ReleaseState.Ready || r.PostedAt is not null).Select(static r => $"{r.Uid}.pkr")];
+        return [.. Directory.GetFiles(releases, "*.pkr").Select(static f => Path.GetFileName(f)).Where(f => !known.Contains(f)).Order()];
+    }
+
+    static void DeletePending(string path)
+    {
+        string pending = Path.Combine(path, "pending");
+        if (!Directory.Exists(pending)) return;
+        foreach (string file in Directory.GetFiles(pending)) Disk.Delete(file);
+    }
+
+    static void MoveAside(string path, List<string> unposted)
+    {
+        if (unposted.Count == 0) return;
+        string aside = Path.Combine(path, "unposted"), releases = Path.Combine(path, "releases");
+        Disk.CreateDirectory(aside);
+        foreach (string name in unposted) File.Move(Path.Combine(releases, name), Path.Combine(aside, name), overwrite: true);
+        Disk.SyncDirectory(aside);
+        Disk.SyncDirectory(releases);
+    }
+
+    static void ReplaceWitness(string path, LedgerPosition head)
+    {
+        Disk.Delete(path);
+        using var witness = new Witness(path);
+        witness.TryAdvance(null, head);
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Numerics;
+
+namespace PrivateKernels.Tests;
+
+public sealed class ArithmeticTests
+{
+    const int Sequences = 10_000;
+
+    /// <summary>
+    /// Random limits and spends of a few decimals, holds, posts and returns, against integers without bounds: refused
+    /// exactly when the units exceed the limit, and never while the decimals that were asked for fit.
+    /// </summary>
+    [Fact]
+    public async Task Budgets_are_kept_to_the_unit_over_random_sequences()
+    {
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        int refused = await directory.Writer.SubmitAsync("sequences", t =>
+        {
+            var random = new PublicRandom(20_261_124);
+            int count = 0;
+            for (int i = 0; i < Sequences; i++) count += RunSequence(t, random, i);
+            return count;
+        }, dryRun: true);
+        Assert.InRange(refused, Sequences / 10, 9 * Sequences);
+    }
+
+    static int RunSequence(Transaction t, PublicRandom random, int index)
+    {
+        int places = 1 + random.NextBelow(4);
+        bool isPure = random.NextBelow(2) == 0;
+        BigInteger limitAsked = 1 + random.NextBelow(3000), asked = 0, spent = 0, held = 0;
+        long limit = UnitsOf(limitAsked, places, isPure);
+        if (limit == 0) return 0;
+        Account account = AccountTable.Open(
+            t, $"p{index}", new(isPure ? CostUnit.Epsilon : CostUnit.MuSquared, limit, isPure ? 0 : 1e-6), Adjacency.AddOrRemoveOne);
+        int refused = 0;
+        var holds = new List<long>();
+        for (int step = 0; step < 6; step++)
+        {
+            BigInteger ask = 1 + random.NextBelow((int)limitAsked);
+            long units = UnitsOf(ask, places, isPure);
+            bool fits = spent + held + units <= limit;
+            // mu^2 adds up, epsilon adds up: in squares, or as they are.
+            BigInteger decimals = asked + (isPure ? ask : ask * ask);
+            if (decimals <= (isPure ? limitAsked : limitAsked * limitAsked)) Assert.True(fits);
+            if (units == 0) continue;
+            bool admitted = TryHold(t, account, units);
+            Assert.Equal(fits, admitted);
+            if (admitted)
+            {
+                (held, asked) = (held + units, decimals);
+                holds.Add(units);
+            }
+            else refused++;
+            if (holds.Count > 0 && random.NextBelow(2) == 0) Resolve(t, account.Id, holds, random, ref spent, ref held);
+            account = AccountTable.Get(t.Database, account.Id);
+            Assert.Equal((spent, held), (account.Row.SpentUnits, account.Row.ReservedUnits));
+        }
+        return refused;
+    }
+
+    static void Resolve(Transaction t, long account, List<long> holds, PublicRandom random, ref BigInteger spent, ref BigInteger held)
+    {
+        long units = holds[^1];
+        holds.RemoveAt(holds.Count - 1);
+        held -= units;
+        if (random.NextBelow(3) == 0)
+        {
+            AccountTable.Return(t, account, units);
+            return;
+        }
+        spent += units;
+        AccountTable.Spend(t, account, units);
+    }
+
+    static bool TryHold(Transaction t, Account account, long units)
+    {
+        try
+        {
+            AccountTable.Hold(t, account, units);
+            return true;
+        }
+        catch (StorageException e) when (e.Reason == Reasons.BudgetExhausted)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Units of a decimal; 0 where it buys none.</summary>
+    static long UnitsOf(BigInteger digits, int places, bool isPure)
+    {
+        double value = double.Parse($"{digits}e-{places}", CultureInfo.InvariantCulture);
+        BigInteger scale = BigInteger.Pow(10, places), one = BigInteger.One << 40;
+        BigInteger exact = isPure ? one * digits / scale : one * digits * digits / (scale * scale);
+        if (exact == 0) return 0;
+        long units = isPure ? Units.OfEpsilon(value) : Units.OfMu(value);
+        Assert.Equal(exact, units);
+        return units;
+    }
+}

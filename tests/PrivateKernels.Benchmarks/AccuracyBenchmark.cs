@@ -38,6 +38,13 @@ static class AccuracyBenchmark
         AccuracyPlots.Write(series, folder);
     }
 
+    /// <summary>Draws the plots of a folder's accuracy.json again.</summary>
+    public static async Task PlotAsync(string folder)
+    {
+        string json = await File.ReadAllTextAsync(Path.Combine(folder, "accuracy.json"));
+        AccuracyPlots.Write(JsonSerializer.Deserialize<AccuracySeries[]>(json, Indented)!, folder);
+    }
+
     static void Report(EvaluationSet set, PairFunction function, List<AccuracySeries> series)
     {
         long began = Stopwatch.GetTimestamp();

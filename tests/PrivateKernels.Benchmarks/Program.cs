@@ -10,11 +10,18 @@ switch (args.FirstOrDefault())
     case "accuracy":
         await AccuracyBenchmark.RunAsync(args[1..]);
         return 0;
+    case "plots" when args.Length == 2:
+        await AccuracyBenchmark.PlotAsync(args[1]);
+        return 0;
+    case "targets":
+        await AccuracyTargets.RunAsync(args[1..]);
+        return 0;
     case "samplers":
         SamplerBenchmark.Run();
         return 0;
     default:
         Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers |" +
-            " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | gpu [--allow-cpu] [--quick] [--json FILE]");
+            " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | plots FOLDER |" +
+            " targets [FOLDER] [--only PART] [--json FILE] | gpu [--allow-cpu] [--quick] [--json FILE]");
         return 2;
 }

@@ -33,7 +33,7 @@ static class FunctionsCommand
                 string needs = string.Join(", ", Chosen((f.NeedsBox, "lower, upper"), (f.NeedsMaxNorm, "max-norm")));
                 string[] cells = [f.Name, f.Formula, f.Kind, parameters, needs, string.Join(", ", f.Mechanisms),
                     string.Join(", ", f.Methods)];
-                table.AddRow([.. cells.Select(Markup.Escape)]);
+                table.AddRow([.. cells.Select(session.Terminal.Cell)]);
             }
             console.Write(table);
         });

@@ -104,7 +104,7 @@ static class MmdCommand
             Table table = terminal.Table("against", "records", "MMD", "MMD²", "noise std of MMD²", "floor of MMD²", "mean kernel");
             foreach (Score s in scores)
                 table.AddRow(
-                    Markup.Escape(s.Against), Show.Number(s.Records), Show.Number(s.Found.Distance),
+                    terminal.Cell(s.Against), Show.Number(s.Records), Show.Number(s.Found.Distance),
                     Show.Number(s.Found.Squared), Show.Number(s.Found.SquaredNoiseStd), Show.Number(s.Found.SamplingFloor),
                     Show.Number(s.Found.InnerProduct));
             console.Write(table);

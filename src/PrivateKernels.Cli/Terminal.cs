@@ -84,6 +84,10 @@ sealed class Terminal
         return table;
     }
 
+    /// <summary>Text for a cell of a table as it stands: in Markdown a bar would begin another cell.</summary>
+    public string Cell(string text) =>
+        Markup.Escape(IsInteractive ? text : text.Replace("|", "\\|", StringComparison.Ordinal));
+
     /// <summary>Does work under a progress bar; the work reports a part between 0 and 1.</summary>
     public async Task<T> ProgressAsync<T>(string what, Func<IProgress<double>, Task<T>> work)
     {

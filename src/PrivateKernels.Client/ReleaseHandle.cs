@@ -224,7 +224,7 @@ public sealed class ReleaseHandle
             bool fits = part.Offset == Received && part.TotalBytes == _bytes.Length
                 && part.Data.Length <= _bytes.Length - Received;
             // A part that was damaged on its way is asked for again.
-            if (!fits || Crc32C.Of(part.Data.Span) != part.Crc32C)
+            if (!fits || Crc32C.Compute(part.Data.Span) != part.Crc32C)
                 throw new RpcException(new(StatusCode.Unavailable, "a part of the file arrived damaged"));
             part.Data.Span.CopyTo(_bytes.AsSpan((int)Received));
             (Received, _sha256) = (Received + part.Data.Length, part.Sha256.ToByteArray());

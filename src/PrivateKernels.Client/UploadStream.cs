@@ -178,15 +178,14 @@ sealed class UploadStream(PrivateKernelsClient client, string dataset, IRowReade
         ReadOnlyMemory<float> values = _block.Values[..(count * rows.Dimension)];
         ReadOnlyMemory<uint> labels = rows.HasLabels ? _block.Labels[..count] : default;
         ReadOnlyMemory<float> rowValues = rows.HasValues ? _block.RowValues[..count] : default;
-        var crc = new Crc32C();
-        crc.Append(MemoryMarshal.AsBytes(values.Span));
-        crc.Append(MemoryMarshal.AsBytes(labels.Span));
-        crc.Append(MemoryMarshal.AsBytes(rowValues.Span));
+        uint crc = Crc32C.Compute(MemoryMarshal.AsBytes(values.Span));
+        crc = Crc32C.Compute(MemoryMarshal.AsBytes(labels.Span), crc);
+        crc = Crc32C.Compute(MemoryMarshal.AsBytes(rowValues.Span), crc);
         var batch = new V1.IngestBatch
         {
             Sequence = ++_made,
             Points = ClientWire.ToWire(new Points(values, rows.Dimension)),
-            Crc32C = crc.Value,
+            Crc32C = crc,
         };
         ClientWire.Fill(batch.Labels, labels.Span);
         ClientWire.Fill(batch.Values, rowValues.Span);

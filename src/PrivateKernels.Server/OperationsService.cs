@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -68,8 +69,7 @@ sealed class OperationsService(
         };
         object[] binding = ["ListOperations", request.Filter];
         int size = Paging.Size(request.PageSize);
-        string? after = Paging.Position(request.PageToken, binding);
-        if (after is not null && !Guid.TryParseExact(after, "D", out _)) throw Paging.Invalid();
+        OperationPlace? after = Paging.Position(request.PageToken, binding) is { } position ? ReadPlace(position) : null;
         Caller caller = Caller.Of(context);
         List<OperationRow> found = [];
         while (found.Count <= size)
@@ -78,13 +78,20 @@ sealed class OperationsService(
             IReadOnlyList<OperationRow> rows = directory.Operations.List(null, after, size + 1);
             found.AddRange(rows.Where(row => (done is null || row.Done == done) && IsVisible(row, caller)));
             if (rows.Count <= size) break;
-            after = rows[^1].Uid;
+            after = rows[^1].Place;
         }
         var response = new ListOperationsResponse();
         response.NextPageToken = Paging.Fill(
-            found, size, response.Operations, ToWire, static row => row.Uid, binding);
+            found, size, response.Operations, ToWire, static row => FormattableString.Invariant($"{row.Place.CreateSeconds}/{row.Uid}"), binding);
         return Task.FromResult(response);
     }
+
+    static OperationPlace ReadPlace(string position) =>
+        position.Split('/') is [string seconds, string uid]
+            && long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out long created)
+            && Guid.TryParseExact(uid, "D", out _)
+            ? new(created, uid)
+            : throw Paging.Invalid();
 
     Operation Read(string uid) => ToWire(directory.Operations.Get(uid));
 

@@ -79,7 +79,8 @@ sealed class ReleaseService(
         var response = new V1.ListReleasesResponse();
         response.NextPageToken = Paging.Fill(
             directory.Releases.List(dataset, before, size + 1, States(owner, request.ShowDeleted)), size, response.Releases,
-            found => ReleaseWire.ToWire(found, directory.Ledger, owner), // The row counts every reservation there was, the ones that only owners may know of too.
+            found => ReleaseWire.ToWire(found, directory.Ledger, owner),
+            // The row counts every reservation there was, the ones that only owners may know of too.
             found => owner ? FormattableString.Invariant($"{found.Row}") : found.Id, binding);
         return Task.FromResult(response);
     }

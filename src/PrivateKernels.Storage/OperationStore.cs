@@ -10,9 +10,9 @@ public sealed class OperationStore
     /// <summary>RESOURCE_NOT_FOUND if it never was, was deleted, or has expired.</summary>
     public OperationRow Get(string uid) => _directory.Read(d => ReleaseTable.FindOperation(d, uid)) ?? throw NotFound(uid);
 
-    /// <summary>Operations in the order of their uids after one (null to begin); of one dataset, or of all.</summary>
-    public IReadOnlyList<OperationRow> List(string? datasetId, string? afterUid, int count) =>
-        _directory.Read(d => ReleaseTable.ListOperations(d, datasetId, afterUid, count));
+    /// <summary>Operations, newest first, after a place (null to begin); of one dataset, or of all.</summary>
+    public IReadOnlyList<OperationRow> List(string? datasetId, OperationPlace? after, int count) =>
+        _directory.Read(d => ReleaseTable.ListOperations(d, datasetId, after, count));
 
     /// <summary>Forgets an operation that has ended; what it made stays. One that runs is refused (RELEASE_NOT_READY).</summary>
     public Task DeleteAsync(string uid) => _directory.Writer.SubmitAsync("forget", t =>

@@ -51,4 +51,10 @@ public sealed record OperationRow(
     public string Name => $"operations/{Uid}";
 
     public bool Done => EndTime.HasValue;
+
+    /// <summary>Where it stands in a list.</summary>
+    public OperationPlace Place => new(CreateTime.ToUnixTimeSeconds(), Uid);
 }
+
+/// <summary>A place in the list of operations: newest second first, in one second by uid.</summary>
+public readonly record struct OperationPlace(long CreateSeconds, string Uid);

@@ -38,10 +38,14 @@ static class ReleaseTable
     internal static OperationRow? FindOperation(DatabaseSession database, string uid) =>
         database.First($"{SelectOperation} WHERE uid = $1", ReadOperation, uid);
 
-    internal static List<OperationRow> ListOperations(DatabaseSession database, string? datasetId, string? afterUid, int count) =>
+    internal static List<OperationRow> ListOperations(
+        DatabaseSession database, string? datasetId, OperationPlace? after, int count) =>
         database.Query(
-            $"{SelectOperation} WHERE uid > $1 AND (CAST($2 AS TEXT) IS NULL OR dataset_id = $2) ORDER BY uid LIMIT $3",
-            ReadOperation, afterUid ?? "", datasetId, count);
+            $"""
+            {SelectOperation} WHERE (created_s < $1 OR (created_s = $1 AND uid > $2))
+            AND (CAST($3 AS TEXT) IS NULL OR dataset_id = $3) ORDER BY created_s DESC, uid LIMIT $4
+            """,
+            ReadOperation, after?.CreateSeconds ?? long.MaxValue, after?.Uid ?? "", datasetId, count);
 
     internal static void EndOperation(Transaction t, string uid, string errorReason, string errorMessage) =>
         t.Database.Execute(

@@ -250,6 +250,11 @@ public sealed class CliTests : IAsyncLifetime
         var output = new StringWriter();
         Assert.Equal(0, await CommandLine.RunAsync(["functions"], output, TextWriter.Null, Now));
         Assert.Contains("| gaussian ", output.ToString());
+        // A bar in a formula is escaped, so every row has as many cells as the header.
+        string[] lines = [.. $"{output}".Split('\n').Where(static line => line.StartsWith('|'))];
+        Assert.True(lines.Length > Catalog.Functions.Count);
+        Assert.All(lines, line => Assert.Equal(8, line.Replace("\\|", "").Count(static c => c == '|')));
+        Assert.Contains("\\|z\\|", $"{output}");
         Assert.DoesNotContain("\u001b", output.ToString());
     }
 

@@ -208,17 +208,24 @@ public sealed class OperationTests
         await using TestServer server = await StartAsync();
         await server.Datasets.CreateDatasetAsync(NewDataset("people"));
         await server.IngestAsync("people", Pattern(2, 4), 4);
-        for (int i = 0; i < 3; i++) await server.BuildAsync(NewRelease("people", $"r{i}", 0.1));
-        List<string> names = [];
+        for (int i = 0; i < 3; i++)
+        {
+            await server.BuildAsync(NewRelease("people", $"r{i}", 0.1));
+            // Times are whole seconds: the last must have one of its own.
+            if (i == 1) await Task.Delay(1100, TestContext.Current.CancellationToken);
+        }
+        List<string> names = [], releases = [];
         var list = new ListOperationsRequest { Name = "operations", Filter = "done=true", PageSize = 2 };
         do
         {
             ListOperationsResponse page = await server.Operations.ListOperationsAsync(list);
             names.AddRange(page.Operations.Select(static o => o.Name));
+            releases.AddRange(page.Operations.Select(static o => o.Metadata.Unpack<BuildMetadata>().Release));
             list.PageToken = page.NextPageToken;
         }
         while (list.PageToken.Length > 0);
         Assert.Equal(3, names.Distinct().Count());
+        Assert.Equal("datasets/people/releases/r2", releases[0]);
         Assert.Empty((await server.Operations.ListOperationsAsync(new ListOperationsRequest { Filter = "done=false" })).Operations);
         Assert.Equal("filter", (await Failure.OfAsync(server.Operations.ListOperationsAsync(
             new ListOperationsRequest { Filter = "state=1" }))).Metadata["field"]);

@@ -133,7 +133,7 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     internal const int MostGroups = 16;
 
     const int LargestPadded = 8192, DenseGroups = 16, LeastGroups = 4, DefaultFrequencies = 4096;
-    const int MostFrequencies = 1 << 18;
+    const int MostFrequencies = 1 << 18, MostDenseEntries = 1 << 30;
 
     /// <summary>
     /// The shape for a wanted number of frequencies (0 = default), rounded up so that groups are equal and blocks whole.
@@ -143,11 +143,12 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     public static FourierShape For(PairFunction function, int dimension, int wanted, bool pure)
     {
         int padded = (int)BitOperations.RoundUpToPowerOf2((uint)dimension);
-        int m = wanted == 0 ? Math.Max(DefaultFrequencies, LeastGroups * padded) : wanted;
         bool structured = function is IRadialSpectrum && dimension >= LeastStructuredDimension && padded <= LargestPadded;
-        if (structured && !(pure && m < LeastGroups * padded)) return WholeBlocks(dimension, m, padded);
+        // Groups of dense rows need no whole blocks, so their default does not grow with the dimension.
+        int m = wanted != 0 ? wanted : structured ? Math.Max(DefaultFrequencies, LeastGroups * padded) : DefaultFrequencies;
+        if (structured && !(pure && m < LeastGroups * padded)) return Checked(WholeBlocks(dimension, m, padded));
         int groups = m >= 16 * DenseGroups ? DenseGroups : LeastGroups;
-        return new(dimension, CeilingDivide(m, groups) * groups, groups, 0);
+        return Checked(new(dimension, CeilingDivide(m, groups) * groups, groups, 0));
     }
 
     /// <summary>
@@ -160,20 +161,18 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
         int padded = (int)BitOperations.RoundUpToPowerOf2((uint)dimension);
         int m = wanted != 0 ? wanted
             : padded > LargestPadded ? DefaultFrequencies : LeastGroups * Math.Max(padded, DefaultFrequencies / LeastGroups);
-        if (m > MostFrequencies)
-            throw new InvalidFieldException("features", m, $"must be at most {MostFrequencies} here");
         if (dimension >= LeastStructuredDimension && padded <= LargestPadded && !(pure && m < LeastGroups * padded))
-            return WholeBlocks(dimension, m, padded);
+            return Checked(WholeBlocks(dimension, m, padded));
         int groups = m >= 16 * DenseGroups ? DenseGroups : LeastGroups, perGroup = CeilingDivide(m, groups);
         if (dimension < LeastStructuredDimension) perGroup = CeilingDivide(perGroup, dimension) * dimension;
-        return new(dimension, perGroup * groups, groups, 0);
+        return Checked(new(dimension, perGroup * groups, groups, 0));
     }
 
     /// <summary>Whether a recipe may hold these numbers.</summary>
     public bool IsSound => Frequencies is > 0 and <= MostFrequencies && Groups > 1 && Frequencies % Groups == 0
         && (Padded == 0 || (BitOperations.IsPow2(Padded) && Padded >= Dimension && Padded < 2 * Math.Max(1, Dimension)
             && Frequencies % Padded == 0))
-        && (long)Frequencies * Dimension < 1 << 30;
+        && (Padded > 0 || (long)Frequencies * Dimension < MostDenseEntries);
 
     /// <summary>Whether a recipe of directions may hold them.</summary>
     public bool IsSoundForDirections => IsSound && Groups <= MostGroups;
@@ -197,6 +196,13 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
 
     /// <summary>Every group is made of whole orthogonal blocks.</summary>
     public bool HasWholeBlocks => Padded > 0 || Frequencies / Groups % Dimension == 0;
+
+    /// <summary>A recipe that could not be read back is refused while it can be.</summary>
+    static FourierShape Checked(FourierShape shape) => shape.IsSound
+        ? shape
+        : throw new InvalidFieldException("features", shape.Frequencies, shape.Padded > 0
+            ? $"must be at most {MostFrequencies} here"
+            : $"must be at most {Math.Min(MostFrequencies, (MostDenseEntries - 1) / shape.Dimension)} dense rows of dimension {shape.Dimension}");
 
     static FourierShape WholeBlocks(int dimension, int wanted, int padded)
     {

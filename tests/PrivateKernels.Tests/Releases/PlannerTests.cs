@@ -39,6 +39,19 @@ public sealed class PlannerTests
         Assert.False(laplacian.IsStructured);
     }
 
+    [Theory]
+    [InlineData("gaussian", 16384)]
+    [InlineData("laplacian", 5000)]
+    [InlineData("arc_cosine_0", 16384)]
+    public void Dense_rows_are_4096_in_any_dimension_and_more_than_a_file_can_describe_are_refused(string name, int d)
+    {
+        ReleaseRequest request = Gaussian with { Function = name, Bandwidth = name == "arc_cosine_0" ? 0 : 5 };
+        Assert.Equal(4096, Planner.Plan(request, Facts(d), Limits).Request.Features);
+        Assert.Equal("features", Assert.Throws<InvalidFieldException>(
+            () => Planner.Plan(request with { Features = 250_000 }, Facts(d), new(1 << 20))).Field);
+        Assert.Equal(131072, Planner.Plan(Gaussian with { Features = 131072 }, Facts(8192), Limits).Request.Features);
+    }
+
     [Fact]
     public void Noise_of_a_kernel_sum_is_sigma_whatever_the_features()
     {

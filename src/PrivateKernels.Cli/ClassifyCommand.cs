@@ -20,8 +20,8 @@ static class ClassifyCommand
     internal static Option<string?> Score { get; } = new Option<string?>("--score")
     {
         Description =
-            "Average similarity, its sum, or nearest kernel mean (default: the best that the release allows).",
-    }.AcceptOnlyFromAmong("mean", "sum", "nearest");
+            "Average similarity, its sum, nearest kernel mean (default if the release allows it), or least squares.",
+    }.AcceptOnlyFromAmong("mean", "sum", "nearest", "least-squares");
 
     internal static Option<string?> Out { get; } = new("--out")
     {
@@ -57,6 +57,7 @@ static class ClassifyCommand
         "mean" => ClassScore.Mean,
         "sum" => ClassScore.Sum,
         "nearest" => ClassScore.NearestKernelMean,
+        "least-squares" => ClassScore.LeastSquares,
         _ => null,
     };
 

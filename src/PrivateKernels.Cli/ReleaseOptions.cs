@@ -45,6 +45,11 @@ static class ReleaseOptions
         Description = "One sum for each class, at the price of one.",
     };
 
+    static readonly Option<bool> LeastSquares = new("--least-squares")
+    {
+        Description = "Also hold second moments of the features, for classify --score least-squares; needs --per-class.",
+    };
+
     static readonly Option<bool> Weighted = new("--weighted")
     {
         Description = "Sum v f(x, y) over the values v of the rows, in place of f(x, y).",
@@ -87,7 +92,8 @@ static class ReleaseOptions
 
     public static IEnumerable<Option> All =>
         [
-            Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, Weighted, Features, Seed, Method, ProjectedDimension,
+            Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, LeastSquares, Weighted, Features, Seed, Method,
+            ProjectedDimension,
             Landmarks, Noise,
         ];
 
@@ -113,6 +119,7 @@ static class ReleaseOptions
             Method = session.Get(Method) is { } method ? Methods[method] : null,
             ProjectedDimension = session.Get(ProjectedDimension),
             PerClass = session.Get(PerClass),
+            ClassLeastSquares = session.Get(LeastSquares),
             Weighted = session.Get(Weighted),
             PublicDataset = session.Get(Landmarks) is { } name ? $"datasets/{name}" : "",
             Mechanism = mechanism,

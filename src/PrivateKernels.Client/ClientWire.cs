@@ -40,6 +40,7 @@ static class ClientWire
             Features = (uint)request.Features,
             ProjectedDimension = (uint)request.ProjectedDimension,
             PerClass = request.PerClass,
+            ClassLeastSquares = request.ClassLeastSquares,
             Weighting = request.Weighted ? V1.Weighting.Value : V1.Weighting.One,
             Method = (V1.SketchMethod)(request.Method ?? 0),
             PublicDataset = request.PublicDataset,

@@ -59,6 +59,9 @@ public sealed class GpuEngine : IEngine
             (rest, sums) => _fallback.AddFourier(map, rest, sums));
     }
 
+    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells) =>
+        _fallback.AddSecondMoments(map, points, cells);
+
     public void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {

@@ -149,7 +149,7 @@ sealed class QueryService(
         V1.ClassScore.Mean => ClassScore.Mean,
         V1.ClassScore.Sum => ClassScore.Sum,
         V1.ClassScore.NearestKernelMean => ClassScore.NearestKernelMean,
-        V1.ClassScore.LeastSquares => throw Refusal.Field(field, "CLASS_SCORE_LEAST_SQUARES is not in this version"),
+        V1.ClassScore.LeastSquares => ClassScore.LeastSquares,
         _ => throw Refusal.Field(field, "is not a known value"),
     };
 

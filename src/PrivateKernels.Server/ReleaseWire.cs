@@ -19,7 +19,6 @@ static class ReleaseWire
         V1.PairFunction function = sketch.Function ?? throw Refusal.Field($"{field}.sketch.function", "must be set");
         V1.PrivacySpec privacy = spec.Privacy ?? throw Refusal.Field($"{field}.privacy", "must be set");
         if (!Enum.IsDefined(sketch.Weighting)) throw Refusal.Field($"{field}.sketch.weighting", "is not a known value");
-        if (sketch.ClassLeastSquares) throw Refusal.Field($"{field}.sketch.class_least_squares", Later);
         return new ReleaseRequest
         {
             Function = function.Name,
@@ -32,6 +31,7 @@ static class ReleaseWire
             Seed = sketch.HasSeed ? sketch.Seed : null,
             PerClass = sketch.PerClass,
             Weighted = sketch.Weighting == V1.Weighting.Value,
+            ClassLeastSquares = sketch.ClassLeastSquares,
             PublicDataset = sketch.PublicDataset,
             Landmarks = landmarks.Read(sketch.PublicDataset, $"{field}.sketch.public_dataset"),
             Mechanism = privacy.Mechanism == V1.Mechanism.Unspecified
@@ -54,6 +54,7 @@ static class ReleaseWire
             ProjectedDimension = (uint)request.ProjectedDimension,
             Weighting = request.Weighted ? V1.Weighting.Value : V1.Weighting.One,
             PerClass = request.PerClass,
+            ClassLeastSquares = request.ClassLeastSquares,
             Method = (V1.SketchMethod)plan.Measurement.Sketch.Method,
             PublicDataset = request.PublicDataset,
         };

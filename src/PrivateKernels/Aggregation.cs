@@ -71,6 +71,8 @@ sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
             if (weights.Length > 0) _orderedWeights[to] = weights[row];
         }
         for (int c = 0; c < classes; c++) AddBlock(c, _ordered, _orderedWeights, ends[c], ends[c + 1] - ends[c]);
+        measurement.Moments?.Add(
+            engine, new Points(_ordered.AsMemory(0, ends[classes] * _dimension), _dimension), cells.AsSpan(measurement.BlockCells));
     }
 
     bool Belongs(ReadOnlySpan<float> values, float[] weights, ReadOnlySpan<uint> labels, int row) =>

@@ -14,6 +14,12 @@ public enum ClassScore
     /// are too small.
     /// </summary>
     NearestKernelMean = 3,
+
+    /// <summary>
+    /// Linear classifier of the features, fitted by least squares; needs a release with second moments. Leaves out classes that
+    /// are too small. Margins are in units of the largest noise that the class sums can give a score.
+    /// </summary>
+    LeastSquares = 4,
 }
 
 /// <summary>Classes of the query points, in order.</summary>
@@ -50,18 +56,29 @@ sealed class Classifier
         _score = score ?? (hasLength ? ClassScore.NearestKernelMean : ClassScore.Mean);
         if (_score == ClassScore.NearestKernelMean && !hasLength)
             throw new InvalidFieldException("score", "nearest kernel mean", $"is not defined for {sketch.Function.Entry.Name}; use mean or sum");
+        if (_score == ClassScore.LeastSquares)
+            LeastSquares = release.LeastSquares ?? throw new InvalidFieldException(
+                "score", "least squares", "needs a release with second moments (class_least_squares)");
         (_release, _counts, _halfSquaredMeans, _excluded) = (release, new double[classes], new double[classes], new bool[classes]);
         _variances = [.. Enumerable.Range(0, classes).Select(c => release.NoiseOf(c).Variance)];
         for (int c = 0; c < classes; c++)
         {
-            CountReading count = sketch.Count(release.Block(c)) ?? throw new NotPerClassException();
-            _counts[c] = count.Value;
-            // Dividing by a count that may be nothing but noise would let an empty class win.
-            _excluded[c] = _score != ClassScore.Sum && count.Value < 4 * count.NoiseFactor * Math.Sqrt(_variances[c]);
+            _counts[c] = (sketch.Count(release.Block(c)) ?? throw new NotPerClassException()).Value;
+            _excluded[c] = _score != ClassScore.Sum && IsTooSmall(release, c);
             if (_score == ClassScore.NearestKernelMean && !_excluded[c])
-                _halfSquaredMeans[c] = FeatureSpace.SquaredLength(weights!, release.Block(c), _variances[c]) / (2 * count.Value * count.Value);
+                _halfSquaredMeans[c] = FeatureSpace.SquaredLength(weights!, release.Block(c), _variances[c]) / (2 * _counts[c] * _counts[c]);
         }
         if (Array.TrueForAll(_excluded, static e => e)) throw new NoClassLargeEnoughException();
+    }
+
+    /// <summary>The fit, if that is the score.</summary>
+    public LeastSquares? LeastSquares { get; }
+
+    /// <summary>Dividing by a count that may be nothing but noise would let an empty class win.</summary>
+    public static bool IsTooSmall(ReleasedSums release, int block)
+    {
+        CountReading count = release.Sketch.Count(release.Block(block)) ?? throw new NotPerClassException();
+        return count.Value < 4 * count.NoiseFactor * Math.Sqrt(release.NoiseOf(block).Variance);
     }
 
     public Classification Classify(RawAnswers raw)
@@ -85,13 +102,14 @@ sealed class Classifier
             labels[q] = best;
             margins[q] = second < 0
                 ? double.PositiveInfinity
-                : Math.Abs(row[best] - row[second]) / Math.Sqrt(raw.SquaredPsi[q] * DifferenceVariance(best, second));
+                : Math.Abs(row[best] - row[second])
+                    / (LeastSquares?.DifferenceStd ?? Math.Sqrt(raw.SquaredPsi[q] * DifferenceVariance(best, second)));
         }
         int[] excluded = [.. Enumerable.Range(0, classes).Where(c => _excluded[c])];
         return new(_score, labels, margins, scores, excluded);
     }
 
-    double Score(double sum, int c) => _score == ClassScore.Sum ? sum : sum / _counts[c] - _halfSquaredMeans[c];
+    double Score(double sum, int c) => _score is ClassScore.Sum or ClassScore.LeastSquares ? sum : sum / _counts[c] - _halfSquaredMeans[c];
 
     /// <summary>Noise of the difference of two scores, for cells read with a weight of 1.</summary>
     double DifferenceVariance(int a, int b) => _score == ClassScore.Sum

@@ -22,7 +22,10 @@ public sealed class Measurement
         if (maxRecordsPerUnit < 1)
             throw new InvalidFieldException("max_records_per_unit", maxRecordsPerUnit, "must be at least 1");
         (Sketch, Classes, Adjacency, MaxRecordsPerUnit, Strength) = (sketch, classes, adjacency, maxRecordsPerUnit, strength);
-        Sensitivity = sketch.Sensitivity(adjacency).ForUnit(maxRecordsPerUnit);
+        Sensitivity one = sketch.Sensitivity(adjacency);
+        // Blocks side by side: squared distances add up.
+        if (Moments?.Sensitivity(adjacency) is { } more) one = new(one.SquaredL2 + more.SquaredL2, one.L1 + more.L1);
+        Sensitivity = one.ForUnit(maxRecordsPerUnit);
         Noise = Mechanisms.Calibrate(strength, Sensitivity);
         _recipe = new(() =>
         {
@@ -50,7 +53,13 @@ public sealed class Measurement
 
     public int Blocks => Math.Max(1, Classes.Count);
 
-    public long CellCount => (long)Blocks * Sketch.CellCount;
+    /// <summary>Second moments of all classes, in cells behind those of the blocks; null without.</summary>
+    internal SecondMoments? Moments => (Sketch as FourierSketch)?.Moments;
+
+    /// <summary>Cells of the blocks.</summary>
+    internal int BlockCells => checked(Blocks * Sketch.CellCount);
+
+    public long CellCount => (long)Blocks * Sketch.CellCount + (Moments?.CellCount ?? 0);
 
     /// <summary>Most records that int64 cells hold without overflow: n max|phi| stays below 2^62.</summary>
     public long LargestRecordCount => (1L << 62) / Sketch.LargestCell;

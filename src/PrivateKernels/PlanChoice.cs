@@ -11,12 +11,16 @@ sealed record PlanChoice(
     /// <summary>Features the planner never goes beyond by itself; a request may.</summary>
     const int MostPlannedFeatures = 65536;
 
+    /// <summary>Frequencies for least squares: by default, and at most, for they cost two cells times their square.</summary>
+    internal const int DefaultLeastSquares = 512, MostLeastSquares = 1024;
+
     /// <summary>Pairs of a frequency grid that the planner chooses by itself: four times the work of random features.</summary>
     const int MostGridPairs = 16384;
 
     /// <summary>The smallest size that reaches the target, or the best within the limits.</summary>
     public ReleasePlan Best()
     {
+        if (Request.ClassLeastSquares) return Build(DefaultLeastSquares);
         if (FrequencyGrid() is { } grid) return grid;
         ReleasePlan plan = PureBalance() ?? Build(DefaultFeatures());
         if (plan.Measurement.Sketch.Features == 0) return plan;
@@ -122,7 +126,7 @@ sealed record PlanChoice(
     }
 
     /// <summary>Laplace noise grows with the L1 norm, which a tree keeps small; normal noise never needs one.</summary>
-    SketchMethod Method => Request.Method
+    SketchMethod Method => Request.ClassLeastSquares ? SketchMethod.Fourier : Request.Method
         ?? (Request.Landmarks is not null ? SketchMethod.Landmark
         : IsPure && Function.Methods.Contains(SketchMethod.Tree) ? SketchMethod.Tree
         : Function.Methods[0]);
@@ -154,7 +158,8 @@ sealed record PlanChoice(
             Function, Facts.Domain, Method, features, Request.ProjectedDimension, Request.Seed ?? 0, LikelyRecords, Epsilon),
         SketchMethod.Paper => IntervalTreeSketch.Create(
             Function, Facts.Domain, features, Request.ProjectedDimension, Request.Seed ?? 0, LikelyRecords, Epsilon),
-        _ => FourierSketch.Create(Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass),
+        _ => FourierSketch.Create(
+            Function, Facts.Domain, features, Request.Seed ?? 0, Strength.Mechanism, Request.PerClass, Request.ClassLeastSquares),
     };
 
     AccuracyEstimate Accuracy(Measurement measurement)
@@ -176,6 +181,7 @@ sealed record PlanChoice(
     {
         string what = sketch switch
         {
+            FourierSketch { Moments: not null } => $"{sketch.Features} frequencies, and the products of their features.",
             FourierSketch { IsStructured: true } => $"Structured Fourier features, {sketch.Features} frequencies.",
             FourierSketch => $"Dense Fourier features, {sketch.Features} frequencies.",
             SlicedSketch => $"Projections onto {sketch.Features} directions.",

@@ -32,6 +32,7 @@ public static class Planner
         if (request.Weighted && facts.MaxAbsValue == 0)
             throw new InvalidFieldException(
                 "weighting", "value", "the data set has no values: create one with max_abs_value, and send a value with each row");
+        if (request.ClassLeastSquares) CheckLeastSquares(request, function, strength);
         if (request.Features < 0 || request.Features > limits.Features)
             throw new LimitExceededException("Features", $"features is {request.Features}: it must be between 0 and {limits.Features}.");
 
@@ -77,6 +78,21 @@ public static class Planner
             throw new InvalidFieldException("method", request.Method, "takes discrete Laplace noise: the paper's structures are for pure epsilon");
         if (facts.Adjacency != Adjacency.AddOrRemoveOne)
             throw new InvalidFieldException("method", request.Method, "serves add-or-remove-one data sets only, as in the paper");
+    }
+
+    static void CheckLeastSquares(ReleaseRequest request, PairFunction function, PrivacyStrength strength)
+    {
+        const string field = "class_least_squares";
+        if (strength.Mechanism == MechanismKind.DiscreteLaplace)
+            throw new InvalidFieldException(field, true,
+                "takes normal noise: with m features it holds about 2 m^2 cells, and Laplace noise for so many drowns every class");
+        if (!request.PerClass) throw new InvalidFieldException(field, true, "goes with per_class");
+        if (request.Weighted) throw new InvalidFieldException(field, true, "goes without values");
+        if (!function.Methods.Contains(SketchMethod.Fourier) || request.Method is not (null or SketchMethod.Fourier)
+            || request.Landmarks is not null)
+            throw new InvalidFieldException(field, true, "goes with random Fourier features alone");
+        if (request.Features > PlanChoice.MostLeastSquares)
+            throw new InvalidFieldException("features", request.Features, $"must be at most {PlanChoice.MostLeastSquares} with {field}");
     }
 
     static void CheckLandmarks(ReleaseRequest request, PairFunction function, Domain domain)

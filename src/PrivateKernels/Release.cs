@@ -6,13 +6,21 @@ namespace PrivateKernels;
 public sealed class Release : ReleasedSums
 {
     readonly Lazy<ReleaseParent> _self;
+    readonly Lazy<LeastSquares> _leastSquares;
 
     internal Release(Measurement measurement, Provenance provenance, long[] cells)
-        : base(measurement.Sketch, measurement.Classes, cells)
+        : base(measurement.Sketch, measurement.Classes, measurement.Moments is null ? cells : cells[..measurement.BlockCells])
     {
-        (Measurement, Provenance) = (measurement, provenance);
+        (Measurement, Provenance, AllCells) = (measurement, provenance, cells);
         _self = new(() => new(SHA256.HashData(ReleaseFile.Write(this)), Provenance.ReservedAt, Provenance.Cost, 1));
+        _leastSquares = new(() => new LeastSquares(this));
     }
+
+    /// <summary>Noisy cells with those of second moments, if any, behind the blocks.</summary>
+    internal long[] AllCells { get; }
+
+    /// <summary>The linear classifier that was fitted to second moments; null if the release has none.</summary>
+    internal override LeastSquares? LeastSquares => Measurement.Moments is null ? null : _leastSquares.Value;
 
     public Measurement Measurement { get; }
 

@@ -44,6 +44,9 @@ public sealed record ReleaseRequest
     /// <summary>True: answers are sum_x v_x f(x, y) over the values v of the records; false: sum_x f(x, y).</summary>
     public bool Weighted { get; init; }
 
+    /// <summary>Also hold second moments of the features, for <see cref="ClassScore.LeastSquares"/>.</summary>
+    public bool ClassLeastSquares { get; init; }
+
     /// <summary>Null = rounded normal for a Gaussian account, discrete Laplace for a pure one.</summary>
     public MechanismKind? Mechanism { get; init; }
 

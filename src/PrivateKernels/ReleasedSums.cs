@@ -86,7 +86,8 @@ public abstract class ReleasedSums
     {
         if (Classes.Count == 0) throw new NotPerClassException();
         var classifier = new Classifier(this, score);
-        return classifier.Classify(EstimateRaw(queries, engine, _perBlock.Value, BlockRecords()));
+        double[] prepared = classifier.LeastSquares?.Prepared ?? _perBlock.Value;
+        return classifier.Classify(EstimateRaw(queries, engine, prepared, BlockRecords()));
     }
 
     /// <summary>Noisy number of records with the standard deviation of its noise; null if the sketch holds no count.</summary>
@@ -103,6 +104,9 @@ public abstract class ReleasedSums
             total[i % total.Length] = CellSum.Add(total[i % total.Length], Cells[i]);
         return total;
     }
+
+    /// <summary>The linear classifier fitted by least squares; null without second moments.</summary>
+    internal virtual LeastSquares? LeastSquares => null;
 
     /// <summary>Whether some of the records count negatively.</summary>
     internal virtual bool AreDifferences => false;

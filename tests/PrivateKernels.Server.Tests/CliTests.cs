@@ -142,6 +142,23 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Classes_by_least_squares_need_a_release_with_second_moments()
+    {
+        await CreateAndImportAsync("animals");
+        string[] options = ["--function", "gaussian", "--bandwidth", "1", "--epsilon", "4", "--per-class", "--features", "64"];
+        JsonElement refused = await FailAsync(1, [
+            "release", "create", "animals", "pure", .. options, "--least-squares", "--mechanism", "laplace"]);
+        Assert.Contains("class_least_squares", refused.GetProperty("message").GetString());
+        await OkAsync(["release", "create", "animals", "fit", .. options, "--least-squares"]);
+        await OkAsync(["release", "create", "animals", "sums", .. options]);
+        string[] classify = ["--labels", At("truth.npy"), "--score", "least-squares"];
+        JsonElement classes = await OkAsync(["classify", "animals/fit", At("queries.npy"), .. classify]);
+        Assert.Equal(1, classes.GetProperty("accuracy").GetDouble());
+        JsonElement without = await FailAsync(1, ["classify", "animals/sums", At("queries.npy"), .. classify]);
+        Assert.Contains("class_least_squares", without.GetProperty("message").GetString());
+    }
+
+    [Fact]
     public async Task Weighted_sums_come_from_a_column_of_values_online_and_offline()
     {
         await OkAsync("dataset", "create", "spending", "--dimension", "2", "--budget-epsilon", "100", "--budget-delta", "1e-5",

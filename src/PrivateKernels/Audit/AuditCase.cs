@@ -45,6 +45,7 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
             Landmarks = Method == SketchMethod.Landmark ? PublicPoints(d) : null,
             PerClass = setting.Classes > 0,
             Weighted = setting.Weighted,
+            ClassLeastSquares = setting.LeastSquares,
             Mechanism = setting.Mechanism,
             Loss = new(setting.Epsilon, setting.Mechanism == MechanismKind.DiscreteLaplace ? 0 : setting.Delta),
         };
@@ -74,11 +75,12 @@ sealed record AuditCase(string Function, SketchMethod? Method = null, double Exp
 /// <summary>What a case is planned for, besides the function.</summary>
 sealed record AuditSetting(
     int Dimension, MechanismKind Mechanism, Adjacency Adjacency, int RecordsPerUnit = 1, int Classes = 0,
-    double Epsilon = 1, double Delta = 1e-6, bool Weighted = false)
+    double Epsilon = 1, double Delta = 1e-6, bool Weighted = false, bool LeastSquares = false)
 {
     /// <summary>V of weighted sums.</summary>
     public const float MaxAbsValue = 2.5f;
 
     public override string ToString() =>
-        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {Classes} classes{(Weighted ? ", weighted" : "")}";
+        $"d = {Dimension}, {Mechanism}, {Adjacency}, {RecordsPerUnit} per unit, {Classes} classes"
+        + (Weighted ? ", weighted" : "") + (LeastSquares ? ", least squares" : "");
 }

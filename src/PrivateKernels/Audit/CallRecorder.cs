@@ -16,6 +16,12 @@ sealed class CallRecorder(IEngine inner) : ForwardingEngine(inner)
         base.AddFourier(map, points, cells);
     }
 
+    public override void AddSecondMoments(FourierMap map, Points points, Span<long> cells)
+    {
+        _calls.Append('S');
+        base.AddSecondMoments(map, points, cells);
+    }
+
     public override void AddSigns(SignMap map, Points points, Span<long> counts, Span<long> fractions)
     {
         _calls.Append('G');

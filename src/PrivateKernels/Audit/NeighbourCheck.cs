@@ -63,6 +63,7 @@ static class NeighbourCheck
                 yield return new(33, mechanism, adjacency);
                 yield return new(2, mechanism, adjacency, Weighted: true);
                 yield return new(3, mechanism, adjacency, RecordsPerUnit: 2, Classes: 2, Weighted: true);
+                yield return new(2, mechanism, adjacency, Classes: 2, LeastSquares: true);
             }
     }
 

@@ -9,6 +9,9 @@ static class Recipe
     /// <summary>Beside the number of a method: the records of its sketch are weighted.</summary>
     const int Weighted = 0x100;
 
+    /// <summary>Beside the number of a method: second moments are released as well.</summary>
+    const int Moments = 0x200;
+
     internal static void Write(RecipeWriter writer, Measurement measurement)
     {
         WriteFrame(writer, measurement);
@@ -64,11 +67,17 @@ static class Recipe
         return new(sketch, classes, adjacency, recordsPerUnit, strength);
     }
 
-    static int MethodOf(ISketch sketch) => (int)sketch.Method | (sketch is WeightedSketch ? Weighted : 0);
+    static int MethodOf(ISketch sketch) => (int)sketch.Method | sketch switch
+    {
+        WeightedSketch => Weighted,
+        FourierSketch { Moments: not null } => Moments,
+        _ => 0,
+    };
 
     static ISketch ReadSketch(RecipeReader reader, PairFunction function, Domain domain)
     {
         int method = reader.ReadInt32();
+        if (method == ((int)SketchMethod.Fourier | Moments)) return FourierSketch.Read(reader, function, domain, withMoments: true);
         ISketch ReadPlain() => ReadSketch(reader, (SketchMethod)(method & ~Weighted), function, domain);
         return (method & Weighted) != 0 ? WeightedSketch.Read(reader, ReadPlain) : ReadPlain();
     }
@@ -76,7 +85,7 @@ static class Recipe
     static ISketch ReadSketch(RecipeReader reader, SketchMethod method, PairFunction function, Domain domain) =>
         method switch
         {
-            SketchMethod.Fourier => FourierSketch.Read(reader, function, domain),
+            SketchMethod.Fourier => FourierSketch.Read(reader, function, domain, withMoments: false),
             SketchMethod.Landmark => LandmarkSketch.Read(reader, function, domain),
             SketchMethod.Sign => SignSketch.Read(reader, function, domain),
             SketchMethod.Spherical => SphericalSketch.Read(reader, function, domain),

@@ -18,7 +18,7 @@ public static class ReleaseFile
         var header = new RecipeWriter();
         WriteProvenance(header, release.Provenance);
         header.WriteRaw(release.Measurement.RecipeBytes);
-        return CellFile.Write(Magic, Version, header.Written, release.Cells);
+        return CellFile.Write(Magic, Version, header.Written, release.AllCells);
     }
 
     /// <summary>Bytes of the file that a measurement will make; known before it is made.</summary>

@@ -11,6 +11,9 @@ public abstract class ForwardingEngine(IEngine inner) : IEngine
 
     public virtual void AddFourier(FourierMap map, Points points, Span<long> cells) => Inner.AddFourier(map, points, cells);
 
+    public virtual void AddSecondMoments(FourierMap map, Points points, Span<long> cells) =>
+        Inner.AddSecondMoments(map, points, cells);
+
     public virtual void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
         Inner.ProjectFourier(map, queries, weights, columns, sums);

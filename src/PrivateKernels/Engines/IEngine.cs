@@ -38,6 +38,13 @@ public interface IEngine : IDisposable
     void AddFourier(FourierMap map, Points points, Span<long> cells);
 
     /// <summary>
+    /// Adds products of Fourier features: with x the 2m integer cells of a point as <see cref="AddFourier"/> has them without
+    /// weights, cells[at(i, j)] += trunc(x_i (x_j 2^-20)) for all i at most j, an fp32 product; the triangle lies row after
+    /// row, at(i, j) = 2m i - i (i - 1) / 2 + j - i.
+    /// </summary>
+    void AddSecondMoments(FourierMap map, Points points, Span<long> cells);
+
+    /// <summary>
     /// For each query q, column c and group g: sum over the frequencies j of the group of
     /// A cos(2 pi t_j) weights[c, j] + A sin(2 pi t_j) weights[c, m + j], A cos and A sin as fp32 products (what cells
     /// truncate). <paramref name="weights"/> is columns x 2m, <paramref name="sums"/> queries x columns x groups.

@@ -51,6 +51,20 @@ public sealed unsafe class SimdEngine : IEngine
         else AddFourier<Lanes8, Tile6x16>(map, points, cells);
     }
 
+    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension, nameof(points));
+        Expect(cells.Length == SecondMoments.CellsOf(map.Frequencies), nameof(cells));
+        Panels? panels = map.IsStructured ? null : PanelsOf(map);
+        fixed (float* x = points.Values.Span, radii = map.Radii)
+        fixed (uint* flips = map.Flips)
+        fixed (long* to = cells)
+        {
+            if (_wide) SecondMomentSums<Lanes16, Tile8x48>.Add(_workers, map, panels, x, points.Count, flips, radii, to);
+            else SecondMomentSums<Lanes8, Tile6x16>.Add(_workers, map, panels, x, points.Count, flips, radii, to);
+        }
+    }
+
     public void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {

@@ -90,6 +90,8 @@ static class ContributionBugs
         Declared("a changed label is priced as a removal", static m =>
             (m.Classes.Count > 0 ? m.Sketch.Sensitivity(Adjacency.AddOrRemoveOne) : m.Sketch.Sensitivity(m.Adjacency))
                 .ForUnit(m.MaxRecordsPerUnit)),
+        Declared("second moments are left out of the sensitivity", static m =>
+            m.Sketch.Sensitivity(m.Adjacency).ForUnit(m.MaxRecordsPerUnit), "gaussian"),
         Declared("Laplace noise is calibrated to the L2 norm", static m =>
             m.Sensitivity with { L1 = Rational.FloorSqrt(m.Sensitivity.SquaredL2) }),
     ];

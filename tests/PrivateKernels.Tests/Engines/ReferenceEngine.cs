@@ -31,6 +31,19 @@ public sealed class ReferenceEngine : IEngine
         }
     }
 
+    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells)
+    {
+        int m = map.Frequencies;
+        for (int n = 0; n < points.Count; n++)
+        {
+            var x = new float[2 * m];
+            float[] phases = Phases(map, points.Row(n));
+            for (int j = 0; j < m; j++) (x[j], x[m + j]) = Phase.Cells(phases[j]);
+            for (int i = 0, at = 0; i < 2 * m; i++)
+                for (int j = i; j < 2 * m; j++) cells[at++] += (int)(x[i] * (x[j] / 1048576f));
+        }
+    }
+
     public void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)
     {

@@ -49,6 +49,8 @@ sealed class NoFallback : IEngine
 
     public void AddFourier(FourierMap map, Points points, Span<long> cells) => throw Refusal();
 
+    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells) => throw Refusal();
+
     public void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums) =>
         throw Refusal();

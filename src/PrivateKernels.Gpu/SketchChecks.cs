@@ -27,7 +27,7 @@ static class SketchChecks
         return hash;
     }
 
-    static IReadOnlyList<SketchCheck> Make()
+    static List<SketchCheck> Make()
     {
         var random = new PublicRandom(0x736b6574);
         float[] Many(int count, float scale)

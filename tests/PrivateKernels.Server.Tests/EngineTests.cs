@@ -93,7 +93,7 @@ public sealed class EngineTests
                 Threads = 1,
                 BeforeDeviceStep = () =>
                 {
-                    if (fails) throw new System.Runtime.InteropServices.SEHException("the driver is gone");
+                    if (fails) throw new System.ComponentModel.Win32Exception("the driver is gone");
                 },
             },
             Query = options.Query with { SimdBelowPoints = 0 },

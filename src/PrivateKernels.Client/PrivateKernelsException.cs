@@ -44,6 +44,10 @@ public sealed class PrivateKernelsException : Exception
             return new("UNTRUSTED", e.StatusCode,
                 "the TLS handshake failed: the server's certificate is not trusted or not for this name (name its " +
                 "authority with --ca), or the server wants a client certificate that it knows.", Nothing, e);
+        // With TLS 1.3 a client hears only after the handshake that its certificate was not taken: the connection breaks.
+        if (e is { StatusCode: StatusCode.Internal, Status.DebugException: HttpRequestException or IOException })
+            return new("UNREACHABLE", StatusCode.Unavailable,
+                "the connection broke before an answer came; a server that demands a client certificate does so too.", Nothing, e);
         return e.StatusCode == StatusCode.Unavailable
             ? new("UNREACHABLE", e.StatusCode,
                 "no server answers there; start one with 'pk serve', or name another with --server.", Nothing, e)

@@ -35,7 +35,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access, Tel
         Run(context, null, async () =>
         {
             using IDisposable slot = slots.Take(Caller.Of(context).Id);
-            return await continuation(Checked(requestStream, context), context);
+            using CheckedReader<TRequest> frames = Checked(requestStream, context);
+            return await continuation(frames, context);
         });
 
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
@@ -44,7 +45,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access, Tel
         Run(context, null, async () =>
         {
             using IDisposable slot = slots.Take(Caller.Of(context).Id);
-            await continuation(Checked(requestStream, context), responseStream, context);
+            using CheckedReader<TRequest> frames = Checked(requestStream, context);
+            await continuation(frames, responseStream, context);
             return true;
         });
 

@@ -25,7 +25,7 @@ static class FrameworkLimits
     });
 
     /// <summary>The deadline asked for if it is within the limits, in the framework's notation.</summary>
-    static string Bound(string asked, LimitsOptions limits)
+    internal static string Bound(string asked, LimitsOptions limits)
     {
         if (asked.Length == 0) return Format(limits.DefaultDeadline);
         double unitSeconds = asked[^1] switch { 'H' => 3600, 'M' => 60, 'S' => 1, 'm' => 1e-3, 'u' => 1e-6, 'n' => 1e-9, _ => 0 };

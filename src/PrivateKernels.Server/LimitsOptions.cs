@@ -38,6 +38,9 @@ public sealed record LimitsOptions
     /// <summary>Builds that may wait for their turn, and as many classification jobs.</summary>
     public int QueuedBuilds { get; init; } = 64;
 
+    /// <summary>Bytes of messages that the whole server handles at once.</summary>
+    public long BytesInFlight { get; init; } = 1L << 30;
+
     /// <summary>Calls per second that one key may make over time.</summary>
     public int CallsPerSecond { get; init; } = 200;
 
@@ -106,6 +109,8 @@ public sealed record LimitsOptions
         ServerOptions.Require(Dimension <= Domain.LargestDimension, "Limits:Dimension", Dimension,
             $"must be at most {Domain.LargestDimension}");
         ServerOptions.Require(BatchBytes <= RequestBytes, "Limits:BatchBytes", BatchBytes, "must be at most Limits:RequestBytes");
+        ServerOptions.Require(
+            BytesInFlight >= RequestBytes, "Limits:BytesInFlight", BytesInFlight, "must be at least Limits:RequestBytes");
         ServerOptions.Require(Classes <= 65536, "Limits:Classes", Classes, "must be at most 65536");
         ServerOptions.Require(Records <= 1L << 40, "Limits:Records", Records, "must be at most 2^40");
     }

@@ -227,11 +227,13 @@ public sealed class ServerHost : IAsyncDisposable
             {
                 directory = DataDirectory.Open(options.Data.Directory, options.ToStorage(key));
             }
-            catch
+            catch (Exception failure)
             {
                 entrance.Dispose();
                 engines.Dispose();
                 key?.Dispose();
+                if (failure is InvalidFieldException wrong)
+                    throw new ConfigurationException($"Data:Directory is '{options.Data.Directory}': {wrong.Rule}.");
                 throw;
             }
             var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);

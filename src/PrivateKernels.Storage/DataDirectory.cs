@@ -53,7 +53,7 @@ public sealed class DataDirectory : IDisposable
     {
         path = Path.GetFullPath(path);
         Disk.CreateDirectory(path);
-        if (new DriveInfo(path).DriveType == DriveType.Network)
+        if (NetworkDisk.Holds(path))
             throw new InvalidFieldException("data.directory", path, "must be on a local disk, not on a network file system");
         foreach (string part in Parts)
             Disk.CreateDirectory(Path.Combine(path, part));

@@ -16,6 +16,9 @@ sealed class Access(
     /// <summary>Limits of callers are forgotten beyond this; only key holders have any.</summary>
     const int MostCallers = 10_000;
 
+    /// <summary>Bytes of messages being handled.</summary>
+    internal BytesInFlight InFlight { get; } = new(limits.BytesInFlight);
+
     readonly FailedAttempts _failures = new(clock);
     readonly ConcurrentDictionary<string, (RateBucket Calls, RateBucket Points)> _rates = new();
 
@@ -30,9 +33,11 @@ sealed class Access(
             await next(http);
             return;
         }
+        IDisposable held;
         try
         {
             http.Features.Set(await AdmitAsync(http, method.FullName));
+            held = await InFlight.TakeAnnouncedAsync(http, method.Type, limits.RequestBytes);
         }
         catch (Refusal refusal)
         {
@@ -42,7 +47,12 @@ sealed class Access(
             GrpcReply.Refuse(http, Statuses.From(refusal, ""));
             return;
         }
-        await next(http);
+        catch (Exception) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is there any more to be told anything.
+            return;
+        }
+        using (held) await next(http);
     });
 
     /// <summary>The caller as its credentials stand now: a stream outlives the look at its first message.</summary>

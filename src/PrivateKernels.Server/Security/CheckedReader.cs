@@ -4,17 +4,24 @@ using Grpc.Core;
 namespace PrivateKernels.Server;
 
 /// <summary>
-/// Frames of a client stream, each looked at for datasets without a grant: a stream may name others as it goes on, and the
-/// key may have been revoked since it began.
+/// Frames of a client stream, each looked at for datasets without a grant, and counted while it is handled: a stream may name
+/// other datasets as it goes on, and the key may have been revoked since it began.
 /// </summary>
-sealed class CheckedReader<T>(IAsyncStreamReader<T> frames, AccessRule rule, Caller caller, Access access) : IAsyncStreamReader<T>
+sealed class CheckedReader<T>(IAsyncStreamReader<T> frames, AccessRule rule, Caller caller, Access access) : IAsyncStreamReader<T>, IDisposable
 {
+    IDisposable? _held;
+
     public T Current => frames.Current;
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
+        Dispose();
         if (!await frames.MoveNext(cancellationToken)) return false;
-        if (frames.Current is IMessage frame) rule.Check(access.Current(caller), frame);
+        if (frames.Current is not IMessage frame) return true;
+        rule.Check(access.Current(caller), frame);
+        _held = access.InFlight.Take(frame.CalculateSize());
         return true;
     }
+
+    public void Dispose() => _held?.Dispose();
 }

@@ -72,6 +72,8 @@ static class DatasetCommands
             if (d.Classes.Count > 0) table.AddRow("classes", Markup.Escape(string.Join(", ", d.Classes)));
             if (d.MaxAbsValue > 0) table.AddRow("largest value", Show.Number(d.MaxAbsValue));
             table.AddRow("neighbours", $"{Show.Name(d.Adjacency)}, {d.MaxRecordsPerUnit} per unit");
+            foreach (V1.Accumulator a in d.Accumulators)
+                table.AddRow("accumulator", Markup.Escape($"{a.Id}: {ReleaseCommands.FunctionOf(a.Sketch)}"));
             if (account is not null)
             {
                 table.AddRow("population", Markup.Escape(d.Population));
@@ -98,6 +100,16 @@ static class DatasetCommands
         d.MaxRecords,
         Classes = d.Classes.ToArray(),
         MaxAbsValue = d.MaxAbsValue > 0 ? d.MaxAbsValue : (double?)null,
+        Retention = Show.Name(d.Retention),
+        Accumulators = d.Accumulators.Select(static a => new
+        {
+            a.Id,
+            Function = a.Sketch.Function.Name,
+            a.Sketch.Function.Bandwidth,
+            Method = Show.Name(a.Sketch.Method),
+            a.Sketch.Features,
+            a.Sketch.PerClass,
+        }).ToArray(),
         d.Population,
         Rows = d.HasRecordCount ? d.RecordCount : (long?)null,
         StoredBytes = d.HasStoredBytes ? d.StoredBytes : (long?)null,

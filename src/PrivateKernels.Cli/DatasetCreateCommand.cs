@@ -73,13 +73,25 @@ static class DatasetCreateCommand
         Description = "Account key: datasets about the same people must name the same one (default: NAME).",
     };
 
+    static readonly Option<bool> OnePass = new("--one-pass")
+    {
+        Description = "Rows go into the accumulators as they arrive and are never stored; needs a server with an encryption key.",
+    };
+
+    static readonly Option<string[]> Accumulators = new("--accumulator")
+    {
+        Description = "A sketch of a one-pass dataset: NAME=FUNCTION[,bandwidth=H][,exponent=P][,features=M][,method=METHOD]"
+            + "[,landmarks=PUBLIC_DATASET][,seed=S][,per-class][,weighted][,least-squares]. May be given several times.",
+        HelpName = "NAME=FUNCTION,...",
+    };
+
     static readonly Option<bool> Public = new("--public") { Description = "Rows are public: no account, no noise." };
 
     public static Command Create() => new Command("create", "Declare a dataset: dimension, bounds, classes, budget.")
     {
         Name, Dimension, BudgetEpsilon, BudgetDelta, Adjacency, MaxRecords, MaxRecordsPerUnit, Lower, Upper, MaxNorm,
         Clamp, Classes, MaxAbsValue,
-        Population, Public, CommonOptions.Server,
+        Population, Public, OnePass, Accumulators, CommonOptions.Server,
     }.Runs(RunAsync);
 
     static async Task RunAsync(Session session, CancellationToken cancellation)
@@ -98,6 +110,7 @@ static class DatasetCreateCommand
             Classes = session.Get(Classes)?.Split(',', StringSplitOptions.TrimEntries) ?? [],
             MaxAbsValue = session.Get(MaxAbsValue),
             Population = session.Get(Population) ?? "",
+            Accumulators = AccumulatorOption.Read(session.Get(OnePass), session.Get(Accumulators) ?? []),
         };
         DatasetHandle handle = await session.Client.CreateDatasetAsync(session.Get(Name), options, cancellation);
         V1.Dataset dataset = await handle.GetAsync(cancellation);

@@ -117,11 +117,13 @@ static class ReleaseCommands
     /// <summary>The price at the account's delta.</summary>
     public static Loss CostOf(V1.Release r) => Show.Amount(r.Cost.Unit, r.Cost.Units, r.Cost.Loss.Delta);
 
-    static string FunctionOf(V1.Release r)
+    static string FunctionOf(V1.Release r) => FunctionOf(r.Spec.Sketch);
+
+    public static string FunctionOf(V1.SketchSpec sketch)
     {
-        V1.PairFunction f = r.Spec.Sketch.Function;
+        V1.PairFunction f = sketch.Function;
         string bandwidth = f.Bandwidth != 0 ? $", h = {Show.Number(f.Bandwidth)}" : "";
         string exponent = f.Exponent != 0 ? $", p = {Show.Number(f.Exponent)}" : "";
-        return f.Name + bandwidth + exponent + (r.Spec.Sketch.PerClass ? ", per class" : "");
+        return f.Name + bandwidth + exponent + (sketch.PerClass ? ", per class" : "");
     }
 }

@@ -6,13 +6,18 @@ namespace PrivateKernels.Cli;
 /// <summary>The options that say what a release is: the same for create and estimate.</summary>
 static class ReleaseOptions
 {
-    static readonly Dictionary<string, SketchMethod> Methods =
+    public static IReadOnlyDictionary<string, SketchMethod> Methods { get; } =
         Enum.GetValues<SketchMethod>().ToDictionary(static method => Show.Name(method));
 
-    static readonly Option<string> Function = new("--function")
+    static readonly Option<string?> Function = new("--function")
     {
         Description = "Kernel or distance; see 'pk functions'.",
-        Required = true,
+    };
+
+    static readonly Option<string?> Accumulator = new("--accumulator")
+    {
+        Description = "Of a one-pass dataset, instead of all other options but epsilon, delta and mechanism.",
+        HelpName = "NAME",
     };
 
     static readonly Option<double> Bandwidth = new("--bandwidth")
@@ -92,9 +97,8 @@ static class ReleaseOptions
 
     public static IEnumerable<Option> All =>
         [
-            Function, Bandwidth, Exponent, Epsilon, Delta, PerClass, LeastSquares, Weighted, Features, Seed, Method,
-            ProjectedDimension,
-            Landmarks, Noise,
+            Function, Accumulator, Bandwidth, Exponent, Epsilon, Delta, PerClass, LeastSquares, Weighted, Features, Seed, Method,
+            ProjectedDimension, Landmarks, Noise,
         ];
 
     public static async Task<ReleaseRequest> ReadAsync(
@@ -106,12 +110,16 @@ static class ReleaseOptions
             "laplace" => MechanismKind.DiscreteLaplace,
             _ => null,
         };
+        string accumulator = session.Get(Accumulator) ?? "", function = session.Get(Function) ?? "";
+        if ((accumulator.Length == 0) == (function.Length == 0))
+            throw new InvalidFieldException("function", function, "give one of --function and --accumulator");
         double delta = session.Get(Delta) ?? (mechanism == MechanismKind.DiscreteLaplace
             ? 0
             : (await dataset.GetBudgetAsync(cancellation)).Limit.Delta);
         return new()
         {
-            Function = session.Get(Function)!,
+            Function = function,
+            Accumulator = accumulator,
             Bandwidth = session.Get(Bandwidth),
             Exponent = session.Get(Exponent),
             Features = session.Get(Features),

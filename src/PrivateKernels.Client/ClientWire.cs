@@ -27,6 +27,11 @@ static class ClientWire
             OutOfDomain = options.Clamp ? V1.OutOfDomainPolicy.Clamp : V1.OutOfDomainPolicy.Refuse,
             Classes = { options.Classes },
             MaxAbsValue = options.MaxAbsValue,
+            Retention = options.Accumulators.Count > 0 ? V1.Retention.OnePass : V1.Retention.Stored,
+            Accumulators =
+            {
+                options.Accumulators.Select(static a => new V1.Accumulator { Id = a.Key, Sketch = ToWire(a.Value).Sketch }),
+            },
         };
     }
 
@@ -49,7 +54,9 @@ static class ClientWire
         var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)(request.Mechanism ?? 0) };
         if (request.Loss is { } loss) privacy.Loss = ToWire(loss);
         if (request.Mu is { } mu) privacy.Mu = mu;
-        return new() { Sketch = sketch, Privacy = privacy };
+        return request.Accumulator.Length > 0
+            ? new() { Accumulator = request.Accumulator, Privacy = privacy }
+            : new() { Sketch = sketch, Privacy = privacy };
     }
 
     public static V1.Points ToWire(Points points)

@@ -36,6 +36,12 @@ public sealed record DatasetOptions
     public double MaxAbsValue { get; init; }
 
     /// <summary>
+    /// One pass: rows go into these sketches as they arrive and are never stored; empty = rows are stored. A strength in
+    /// them is ignored: each release has its own, and names its accumulator (<see cref="ReleaseRequest.Accumulator"/>).
+    /// </summary>
+    public IReadOnlyDictionary<string, ReleaseRequest> Accumulators { get; init; } = new Dictionary<string, ReleaseRequest>();
+
+    /// <summary>
     /// Account key: datasets about the same people must name the same one. Empty = the dataset's own id.
     /// </summary>
     public string Population { get; init; } = "";

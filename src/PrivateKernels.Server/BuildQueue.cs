@@ -134,13 +134,16 @@ sealed class BuildQueue : IAsyncDisposable
             job.Stage = V1.BuildStage.Aggregating;
             try
             {
-                Measurement measurement = StoredBuild.Read(job.Build.Release.Spec)
-                    .Measurement(_directory, job.Build.Dataset.Definition, job.Build.Release.Cost.Unit);
+                StoredBuild stored = StoredBuild.Read(job.Build.Release.Spec);
+                Measurement measurement = stored.Measurement(_directory, job.Build.Dataset.Definition, job.Build.Release.Cost.Unit);
                 // A public dataset that was replaced gives other landmarks: give up while the hold can still be returned.
                 if (!job.Build.Receipt.Fingerprint.Span.SequenceEqual(measurement.Fingerprint.Span))
                     throw new InvalidOperationException("the measurement is not the one that was reserved");
-                return await Task.Run(() => measurement.Invoke(
-                    job.Build.Receipt, job.Rows(measurement.Sketch, _stopping.Token), next, job.EnterReleasing));
+                return await Task.Run(() => stored.Accumulator.Length > 0
+                    ? measurement.Invoke(
+                        job.Build.Receipt, job.Build.ReadCells(stored.Accumulator, measurement), job.EnterReleasing)
+                    : measurement.Invoke(
+                        job.Build.Receipt, job.Rows(measurement.Sketch, _stopping.Token), next, job.EnterReleasing));
             }
             catch (OperationCanceledException) when (job.IsCancelled)
             {

@@ -6,13 +6,14 @@ using PrivateKernels.Storage;
 namespace PrivateKernels.Server;
 
 /// <summary>Datasets, ingest, budgets and the ledger on the wire.</summary>
-sealed class DatasetService(DataDirectory directory, ServerOptions options, BuildQueue builds, JobQueue jobs, Drain drain)
+sealed class DatasetService(
+    DataDirectory directory, ServerOptions options, BuildQueue builds, JobQueue jobs, Drain drain, Accumulators accumulators)
     : V1.DatasetService.DatasetServiceBase
 {
     public override async Task<V1.CreateDatasetResponse> CreateDataset(V1.CreateDatasetRequest request, ServerCallContext context)
     {
         Call call = Requests.Identify(request, "", request.ValidateOnly);
-        NewDataset dataset = DatasetWire.Parse(request, options.Limits);
+        NewDataset dataset = accumulators.Parse(request);
         byte[] reply = await directory.Datasets.CreateAsync(call, dataset, static (row, account) =>
             new V1.CreateDatasetResponse
             {
@@ -82,7 +83,7 @@ sealed class DatasetService(DataDirectory directory, ServerOptions options, Buil
     {
         await using var guard = StreamGuard<V1.IngestPointsRequest>.Of(
             requestStream, StreamLimits.Ingest(options.Limits), context, drain);
-        await new IngestSession(directory.Datasets, options.Limits, guard, responseStream).RunAsync(context.CancellationToken);
+        await new IngestSession(directory.Datasets, accumulators.Open, options.Limits, guard, responseStream).RunAsync(context.CancellationToken);
     }
 
     public override Task<V1.GetUploadResponse> GetUpload(V1.GetUploadRequest request, ServerCallContext context)

@@ -10,7 +10,10 @@ static class DatasetWire
 {
     const int LongestClassName = 256;
 
-    /// <summary>Checks a dataset that is to be created. Output-only fields are ignored.</summary>
+    /// <summary>
+    /// Checks a dataset that is to be created, but for its accumulators (<see cref="Accumulators.Parse"/>). Output-only fields
+    /// are ignored.
+    /// </summary>
     internal static NewDataset Parse(V1.CreateDatasetRequest request, LimitsOptions limits)
     {
         string id = Names.CheckedId(request.DatasetId, "dataset_id");
@@ -21,12 +24,9 @@ static class DatasetWire
             V1.DatasetKind.Public => DatasetKind.Public,
             _ => throw Refusal.Field("dataset.kind", "must be DATASET_KIND_PRIVATE or DATASET_KIND_PUBLIC in this version"),
         };
-        if (asked.Retention == V1.Retention.OnePass)
-            throw new Refusal("ENCRYPTION_REQUIRED",
-                "one pass needs an encryption key, and this version cannot be given one; use RETENTION_STORED.");
-        if (asked.Retention is not (V1.Retention.Unspecified or V1.Retention.Stored))
+        if (asked.Retention is not (V1.Retention.Unspecified or V1.Retention.Stored or V1.Retention.OnePass))
             throw Refusal.Field("dataset.retention", "is not a known value");
-        if (asked.Accumulators.Count > 0)
+        if (asked.Accumulators.Count > 0 && asked.Retention != V1.Retention.OnePass)
             throw Refusal.Field("dataset.accumulators", "must be empty unless the dataset is one pass");
         if (asked.Population.Length > 0) Names.CheckedId(asked.Population, "dataset.population");
         var definition = new DatasetDefinition(
@@ -77,7 +77,11 @@ static class DatasetWire
             DisplayName = row.DisplayName,
             Description = row.Description,
             Kind = (V1.DatasetKind)d.Kind,
-            Retention = V1.Retention.Stored,
+            Retention = d.IsOnePass ? V1.Retention.OnePass : V1.Retention.Stored,
+            Accumulators =
+            {
+                d.Accumulators.Select(static a => new V1.Accumulator { Id = a.Id, Sketch = StoredAccumulator.Read(a.Spec).Spec.Sketch }),
+            },
             Domain = ToWire(d.Domain),
             Population = row.Population,
             Adjacency = (V1.Adjacency)d.Adjacency,

@@ -9,14 +9,17 @@ namespace PrivateKernels.Server;
 /// are durable, many at a time.
 /// </summary>
 sealed class IngestSession(
-    DatasetStore datasets, LimitsOptions limits, StreamGuard<V1.IngestPointsRequest> frames,
+    DatasetStore datasets, OpenAccumulators accumulators, LimitsOptions limits, StreamGuard<V1.IngestPointsRequest> frames,
     IServerStreamWriter<V1.IngestPointsResponse> responses)
 {
     /// <summary>Batches that a client may send beyond the last acknowledged one.</summary>
     internal const int MaxUnacknowledged = 256;
-    const long FlushBytes = 16 << 20;
-    static readonly TimeSpan FlushDelay = TimeSpan.FromMilliseconds(200);
+    static readonly TimeSpan StoredDelay = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>In one pass an acknowledgement costs a checkpoint of all cells.</summary>
+    static readonly TimeSpan OnePassDelay = TimeSpan.FromSeconds(1);
+
+    TimeSpan _flushDelay = StoredDelay;
     ulong _appended;
     ulong _acknowledged;
     long _firstUnflushed;
@@ -29,7 +32,9 @@ sealed class IngestSession(
         V1.IngestStart start = (await frames.NextAsync())?.Start
             ?? throw Refusal.Field("start", "must be the first frame, once");
         string dataset = Names.Dataset(start.Dataset, "start.dataset");
-        using Upload upload = await datasets.OpenUploadAsync(dataset, CheckedUploadId(start.UploadId, "start.upload_id"));
+        using Upload upload = await datasets.OpenUploadAsync(
+            dataset, CheckedUploadId(start.UploadId, "start.upload_id"), accumulators);
+        if (upload.Dataset.Definition.IsOnePass) _flushDelay = OnePassDelay;
         _appended = _acknowledged = upload.NextSequence - 1;
         await frames.WriteAsync(responses, new V1.IngestPointsResponse
         {
@@ -93,15 +98,15 @@ sealed class IngestSession(
             batch.Crc32C));
         if (_appended == _acknowledged) _firstUnflushed = Stopwatch.GetTimestamp();
         _appended = Math.Max(_appended, batch.Sequence);
-        if (upload.UnflushedBytes >= FlushBytes || _appended - _acknowledged >= MaxUnacknowledged
-            || Stopwatch.GetElapsedTime(_firstUnflushed) >= FlushDelay)
+        if (upload.WantsFlush || _appended - _acknowledged >= MaxUnacknowledged
+            || Stopwatch.GetElapsedTime(_firstUnflushed) >= _flushDelay)
             await AcknowledgeAsync(upload);
     }
 
     /// <summary>Waits for a frame, but not longer than a client should wait for its acknowledgement.</summary>
     async Task WaitOrAcknowledgeAsync(Task next, Upload upload, CancellationToken cancellation)
     {
-        TimeSpan left = FlushDelay - Stopwatch.GetElapsedTime(_firstUnflushed);
+        TimeSpan left = _flushDelay - Stopwatch.GetElapsedTime(_firstUnflushed);
         if (left > TimeSpan.Zero) await Task.WhenAny(next, Task.Delay(left, cancellation));
         if (!next.IsCompleted) await AcknowledgeAsync(upload);
     }

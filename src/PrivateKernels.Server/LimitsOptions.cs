@@ -27,6 +27,9 @@ public sealed record LimitsOptions
     /// <summary>Classes of one dataset.</summary>
     public int Classes { get; init; } = 4096;
 
+    /// <summary>Accumulators of one one-pass dataset.</summary>
+    public int Accumulators { get; init; } = 16;
+
     public int Datasets { get; init; } = 10_000;
 
     /// <summary>Releases of one dataset, deleted ones included.</summary>

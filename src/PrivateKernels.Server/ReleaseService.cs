@@ -6,7 +6,8 @@ namespace PrivateKernels.Server;
 
 /// <summary>Prices, builds and hands out releases on the wire.</summary>
 sealed class ReleaseService(
-    DataDirectory directory, ServerOptions options, BuildQueue builds, ReleaseCache cache, EngineSpeed speed, Drain drain)
+    DataDirectory directory, ServerOptions options, BuildQueue builds, ReleaseCache cache, EngineSpeed speed, Drain drain,
+    Accumulators accumulators)
     : V1.ReleaseService.ReleaseServiceBase
 {
     const int MostSpecs = 64;
@@ -29,7 +30,7 @@ sealed class ReleaseService(
         for (int i = 0; i < request.Specs.Count; i++)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
-            ReleasePlan plan = Planner.Plan(ReleaseWire.Parse(request.Specs[i], $"specs[{i}]", new(directory)), facts, Limits, goal);
+            ReleasePlan plan = Plan(request.Specs[i], $"specs[{i}]", dataset, facts, new(directory), goal, drawsSeed: false);
             response.Estimates.Add(Estimate(plan, facts, account, holds, withAlternatives: true));
         }
         return Task.FromResult(response);
@@ -42,9 +43,8 @@ sealed class ReleaseService(
         string id = request.ReleaseId.Length > 0
             ? Names.CheckedId(request.ReleaseId, "release_id") : $"r-{Guid.NewGuid().ToString("N")[..12]}";
         var landmarks = new LandmarkRows(directory);
-        ReleaseRequest asked = ReleaseWire.Parse(request.Spec, "spec", landmarks);
         DatasetFacts facts = Facts(dataset.Definition, account);
-        ReleasePlan plan = Planner.Plan(asked with { Seed = asked.Seed ?? PublicRandom.DrawSeed() }, facts, Limits);
+        ReleasePlan plan = Plan(request.Spec, "spec", dataset, facts, landmarks, null, drawsSeed: true);
         var stored = new StoredBuild(facts.MaxRecords, landmarks.Rows, new V1.CreateReleaseResponse
         {
             Release = ReleaseWire.Describe(plan, dataset.Definition, account.DisplayDelta),
@@ -153,6 +153,15 @@ sealed class ReleaseService(
         return reply;
     }
 
+    ReleasePlan Plan(
+        V1.ReleaseSpec? spec, string field, DatasetRow dataset, DatasetFacts facts, LandmarkRows landmarks, PlannerGoal? goal,
+        bool drawsSeed)
+    {
+        if (dataset.Definition.IsOnePass) return accumulators.Plan(spec, field, dataset, facts);
+        ReleaseRequest asked = ReleaseWire.Parse(spec, field, landmarks);
+        return Planner.Plan(drawsSeed ? asked with { Seed = asked.Seed ?? PublicRandom.DrawSeed() } : asked, facts, Limits, goal);
+    }
+
     V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool holds, bool withAlternatives)
     {
         var estimate = new V1.ReleaseEstimate
@@ -164,7 +173,7 @@ sealed class ReleaseService(
             Reason = plan.Reason,
             BuildSeconds = Seconds(plan, facts),
         };
-        if (!withAlternatives) return estimate;
+        if (!withAlternatives || plan.Request.Accumulator.Length > 0) return estimate;
         foreach (ReleasePlan other in Planner.Alternatives(plan, facts, Limits).Take(8))
             estimate.Alternatives.Add(new V1.ReleaseAlternative
             {

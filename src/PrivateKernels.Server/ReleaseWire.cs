@@ -17,9 +17,8 @@ static class ReleaseWire
                 ("field", $"{field}.accumulator"));
         V1.SketchSpec sketch = spec.Sketch ?? throw Refusal.Field($"{field}.sketch", "must be set");
         V1.PairFunction function = sketch.Function ?? throw Refusal.Field($"{field}.sketch.function", "must be set");
-        V1.PrivacySpec privacy = spec.Privacy ?? throw Refusal.Field($"{field}.privacy", "must be set");
         if (!Enum.IsDefined(sketch.Weighting)) throw Refusal.Field($"{field}.sketch.weighting", "is not a known value");
-        return new ReleaseRequest
+        var request = new ReleaseRequest
         {
             Function = function.Name,
             Bandwidth = function.Bandwidth,
@@ -34,6 +33,16 @@ static class ReleaseWire
             ClassLeastSquares = sketch.ClassLeastSquares,
             PublicDataset = sketch.PublicDataset,
             Landmarks = landmarks.Read(sketch.PublicDataset, $"{field}.sketch.public_dataset"),
+        };
+        return ParseStrength(request, spec.Privacy, field);
+    }
+
+    /// <summary>A request with mechanism and strength as they are asked.</summary>
+    internal static ReleaseRequest ParseStrength(ReleaseRequest request, V1.PrivacySpec? privacy, string field)
+    {
+        if (privacy is null) throw Refusal.Field($"{field}.privacy", "must be set");
+        return request with
+        {
             Mechanism = privacy.Mechanism == V1.Mechanism.Unspecified
                 ? null : Known<MechanismKind>((int)privacy.Mechanism, $"{field}.privacy.mechanism"),
             Loss = privacy.StrengthCase == V1.PrivacySpec.StrengthOneofCase.Loss
@@ -62,7 +71,7 @@ static class ReleaseWire
         var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)plan.Measurement.Strength.Mechanism };
         if (request.Mu is { } mu) privacy.Mu = mu;
         else privacy.Loss = new() { Epsilon = request.Loss!.Value.Epsilon, Delta = request.Loss.Value.Delta };
-        return new() { Sketch = sketch, Privacy = privacy };
+        return new() { Sketch = sketch, Accumulator = request.Accumulator, Privacy = privacy };
     }
 
     internal static V1.PrivacyCost ToWire(PrivacyCost cost, double displayDelta) => new()
@@ -137,7 +146,10 @@ static class ReleaseWire
 /// </summary>
 readonly record struct StoredBuild(long MaxRecords, long PublicRows, V1.CreateReleaseResponse Reply)
 {
-    static readonly PlannerLimits NoLimits = new(int.MaxValue, long.MaxValue);
+    internal static readonly PlannerLimits NoLimits = new(int.MaxValue, long.MaxValue);
+
+    /// <summary>Accumulator that it is made of; empty = the rows.</summary>
+    internal string Accumulator => Reply.Release.Spec.Accumulator;
 
     internal byte[] ToBytes() =>
         [.. BitConverter.GetBytes(MaxRecords), .. BitConverter.GetBytes(PublicRows), .. Reply.ToByteArray()];
@@ -150,6 +162,13 @@ readonly record struct StoredBuild(long MaxRecords, long PublicRows, V1.CreateRe
     internal Measurement Measurement(DataDirectory directory, DatasetDefinition definition, CostUnit account)
     {
         DatasetFacts facts = Facts(definition, account, MaxRecords);
+        if (Accumulator.Length > 0)
+        {
+            string id = Accumulator;
+            ReleasePlan planned =
+                StoredAccumulator.Read(definition.Accumulators.First(a => a.Id == id).Spec).Plan(directory, definition);
+            return Planner.PlanAccumulated(ReleaseWire.ParseStrength(planned.Request, Reply.Release.Spec.Privacy, "spec"), planned, facts).Measurement;
+        }
         ReleaseRequest request = ReleaseWire.Parse(Reply.Release.Spec, "spec", new LandmarkRows(directory, PublicRows));
         return Planner.Plan(request, facts, NoLimits).Measurement;
     }

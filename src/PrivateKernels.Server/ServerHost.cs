@@ -128,8 +128,12 @@ public sealed class ServerHost : IAsyncDisposable
         Drain drain = surroundings.Drain;
         services.AddSingleton(new HealthService(surroundings.Readiness, drain));
         services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Entrance.Access, surroundings.Telemetry));
-        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, drain));
-        services.AddSingleton(new ReleaseService(parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain));
+        // Rows come in small batches, one upload beside another: the processor is as fast on them as a device.
+        var accumulators = new Accumulators(
+            parts.Directory, parts.Engines.All.First(static e => e.Kind == EngineKind.Simd), options.Limits);
+        services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, drain, accumulators));
+        services.AddSingleton(new ReleaseService(
+            parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain, accumulators));
         var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, drain);
         services.AddSingleton(new QueryService(
             parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, drain, parts.Entrance.Access));

@@ -64,7 +64,7 @@ public static class Backup
         {
             string source = Path.Combine(path, "datasets", dataset.Row.Uid), target = Path.Combine(to, "datasets", dataset.Row.Uid);
             Dictionary<string, SegmentRow> segments =
-                DatasetTable.Segments(database, dataset.Row.Uid).ToDictionary(static s => s.File);
+                DatasetTable.Segments(database, dataset.Row.Uid).Where(static s => s.Bytes > 0).ToDictionary(static s => s.File);
             if (!Directory.Exists(source) && segments.Count == 0) continue;
             Disk.CreateDirectory(target);
             foreach (string name in Directory.GetFiles(source).Select(static f => Path.GetFileName(f)).Union(segments.Keys))

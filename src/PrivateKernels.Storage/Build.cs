@@ -46,16 +46,34 @@ public sealed class Build
     /// The rows of the snapshot in batches of about 32 MiB whose memory is used again for the next one. Fails with
     /// FILE_CORRUPT, before noise is drawn, if a segment is not what was reserved.
     /// </summary>
-    /// <remarks>Guarantee: every attempt reads the same rows, those committed when the budget was reserved.</remarks>
     public IEnumerable<Records> Read()
+    {
+        List<SegmentRow> segments = Snapshot();
+        Volatile.Write(ref _rowsRead, 0);
+        Volatile.Write(ref _rows, Math.Max(1, segments.Sum(static s => s.Rows)));
+        return _directory.ReadRows(Dataset, segments, rows => Interlocked.Add(ref _rowsRead, rows));
+    }
+
+    /// <summary>
+    /// The sums of an accumulator of a one-pass dataset as they were when the budget was reserved: a copy, for
+    /// <paramref name="measurement"/>. FILE_CORRUPT as for <see cref="Read"/>.
+    /// </summary>
+    public ExactCells ReadCells(string accumulator, Measurement measurement)
+    {
+        List<SegmentRow> generations = Snapshot();
+        int index = Dataset.Definition.Accumulators.Select(static a => a.Id).ToList().IndexOf(accumulator);
+        if (index < 0) throw new InvalidDataException("the dataset has no such accumulator");
+        return generations.Count > 0 ? _directory.ReadCells(Dataset, generations[^1], index) : new(new long[measurement.CellCount]);
+    }
+
+    /// <summary>Guarantee: every attempt reads the same rows, those committed when the budget was reserved.</summary>
+    List<SegmentRow> Snapshot()
     {
         List<SegmentRow> segments = _directory.Read(d => DatasetTable.Segments(d, Dataset.Uid, _reservation.SnapshotMark));
         if (!HashChain.SnapshotDigest(segments).AsSpan().SequenceEqual(_reservation.SnapshotDigest.Span))
             throw _directory.Writer.Fail(76, "The segments of a reserved build are not those that were reserved.", null);
-        Volatile.Write(ref _rowsRead, 0);
-        Volatile.Write(ref _rows, Math.Max(1, segments.Sum(static s => s.Rows)));
         Failpoint.Hit("build.aggregating");
-        return _directory.ReadRows(Dataset, segments, rows => Interlocked.Add(ref _rowsRead, rows));
+        return segments;
     }
 
     /// <summary>

@@ -91,6 +91,9 @@ public sealed class DataDirectory : IDisposable
     /// </summary>
     public IReadOnlyList<Build> TakeInterruptedBuilds() => Interlocked.Exchange(ref _interrupted, []);
 
+    /// <summary>Whether rows that come are encrypted.</summary>
+    public bool HasKey => Options.EncryptionKey is not null;
+
     /// <summary>Names of the datasets that have rows in the clear, because there was no key when they came.</summary>
     public IReadOnlyList<string> DatasetsInClear() => Read(DatasetTable.InClear);
 
@@ -249,6 +252,24 @@ public sealed class DataDirectory : IDisposable
         ? Options.EncryptionKey?.Unwrap(wrapped, datasetUid)
             ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset cannot be opened.")
         : null;
+
+    /// <summary>The sums of one accumulator in a committed generation of a one-pass dataset.</summary>
+    internal ExactCells ReadCells(DatasetRow dataset, SegmentRow generation, int accumulator)
+    {
+        using DataKey key = OpenKey(dataset.Uid)
+            ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset is missing.");
+        string path = Path.Combine(DatasetPath(dataset.Uid), generation.File);
+        return new(CellState.Read(CellFile.Read(path, generation.Uid, key)).Cells[accumulator]);
+    }
+
+    /// <summary>Deletes the sums of a one-pass dataset that no row of the database names. May be repeated.</summary>
+    internal void DeleteUnusedSums(string datasetUid)
+    {
+        if (!Directory.Exists(DatasetPath(datasetUid))) return;
+        HashSet<string> used = Read(d => CellTable.Files(d, datasetUid));
+        foreach (string path in Directory.GetFiles(DatasetPath(datasetUid), "*.sum"))
+            if (!used.Contains(Path.GetFileName(path))) File.Delete(path);
+    }
 
     /// <summary>Empties the write-ahead log, where keys that were deleted or replaced may still be.</summary>
     internal void ForgetDeletedPages() => Read(d =>

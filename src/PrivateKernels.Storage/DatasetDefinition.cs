@@ -8,9 +8,11 @@ public sealed class DatasetDefinition
 
     /// <param name="maxRecords">Public bound on the number of records; 0 = not declared.</param>
     /// <param name="maxAbsValue">Bound on the size of a row's value; 0 = rows have no values.</param>
+    /// <param name="accumulators">What rows go into, one pass; null or empty = rows are stored.</param>
     public DatasetDefinition(
         DatasetKind kind, Domain domain, Adjacency adjacency, int maxRecordsPerUnit, long maxRecords,
-        IReadOnlyList<string> classes, OutOfDomainPolicy outOfDomain, double maxAbsValue = 0)
+        IReadOnlyList<string> classes, OutOfDomainPolicy outOfDomain, double maxAbsValue = 0,
+        IReadOnlyList<AccumulatorDefinition>? accumulators = null)
     {
         if (maxAbsValue != 0 && !(maxAbsValue >= Canonical.Smallest && maxAbsValue <= Canonical.Largest))
             throw new InvalidFieldException("dataset.max_abs_value", maxAbsValue, "must be 0, or between 2^-40 and 2^40");
@@ -23,6 +25,12 @@ public sealed class DatasetDefinition
             throw new InvalidFieldException("dataset.classes", classes.Count, $"must be at most {LargestClassCount} names");
         if (classes.Any(string.IsNullOrEmpty) || classes.Distinct(StringComparer.Ordinal).Count() != classes.Count)
             throw new InvalidFieldException("dataset.classes", classes.Count, "names must be distinct and not empty");
+        Accumulators = [.. accumulators ?? []];
+        foreach (AccumulatorDefinition accumulator in Accumulators) ResourceId.Check("dataset.accumulators.id", accumulator.Id);
+        if (Accumulators.DistinctBy(static a => a.Id).Count() != Accumulators.Count)
+            throw new InvalidFieldException("dataset.accumulators", Accumulators.Count, "their ids must be distinct");
+        if (IsOnePass && kind != DatasetKind.Private)
+            throw new InvalidFieldException("dataset.retention", kind, "only private rows are taken in one pass");
         (Kind, Domain, Adjacency, MaxRecordsPerUnit) = (kind, domain, adjacency, maxRecordsPerUnit);
         (MaxRecords, Classes, OutOfDomain, MaxAbsValue) = (maxRecords, [.. classes], outOfDomain, maxAbsValue);
     }
@@ -49,6 +57,16 @@ public sealed class DatasetDefinition
     /// <summary>V: bound on the size of a row's value; 0 = rows have no values.</summary>
     public double MaxAbsValue { get; }
 
+    /// <summary>Sketches that rows go into as they arrive; empty = rows are stored.</summary>
+    public IReadOnlyList<AccumulatorDefinition> Accumulators { get; }
+
+    /// <summary>Rows are folded into <see cref="Accumulators"/> and never stored.</summary>
+    public bool IsOnePass => Accumulators.Count > 0;
+
+    /// <summary>The same with accumulators, which are planned from the rest.</summary>
+    public DatasetDefinition With(IReadOnlyList<AccumulatorDefinition> accumulators) =>
+        new(Kind, Domain, Adjacency, MaxRecordsPerUnit, MaxRecords, Classes, OutOfDomain, MaxAbsValue, accumulators);
+
     /// <summary>The bytes that are stored and hashed: the same definition always gives the same bytes.</summary>
     public byte[] ToBytes()
     {
@@ -66,7 +84,14 @@ public sealed class DatasetDefinition
         writer.WriteInt32(Classes.Count);
         foreach (string name in Classes) writer.WriteText(name);
         writer.WriteInt32((int)OutOfDomain);
-        if (MaxAbsValue > 0) writer.WriteDouble(MaxAbsValue);
+        if (MaxAbsValue > 0 || IsOnePass) writer.WriteDouble(MaxAbsValue);
+        if (!IsOnePass) return writer.Written.ToArray();
+        writer.WriteInt32(Accumulators.Count);
+        foreach (AccumulatorDefinition accumulator in Accumulators)
+        {
+            writer.WriteText(accumulator.Id);
+            writer.WriteBytes(accumulator.Spec.Span);
+        }
         return writer.Written.ToArray();
     }
 
@@ -86,10 +111,17 @@ public sealed class DatasetDefinition
         for (int i = 0; i < classes.Length; i++) classes[i] = reader.ReadText();
         var outOfDomain = (OutOfDomainPolicy)reader.ReadInt32();
         double maxAbsValue = reader.Remaining > 0 ? reader.ReadDouble() : 0;
+        var accumulators = new AccumulatorDefinition[reader.Remaining > 0 ? reader.ReadLength(8) : 0];
+        for (int i = 0; i < accumulators.Length; i++) accumulators[i] = new(reader.ReadText(), reader.ReadBytes());
         if (reader.Remaining != 0) throw new InvalidDataException("a dataset definition is too long");
         var domain = new Domain(dimension, Declared(lower), Declared(upper), Declared(maxNorm), center);
-        return new(kind, domain, adjacency, maxRecordsPerUnit, maxRecords, classes, outOfDomain, maxAbsValue);
+        return new(kind, domain, adjacency, maxRecordsPerUnit, maxRecords, classes, outOfDomain, maxAbsValue, accumulators);
     }
 
     static double? Declared(double value) => double.IsNaN(value) ? null : value;
 }
+
+/// <summary>A sketch that a one-pass dataset fills while rows arrive.</summary>
+/// <param name="Id">Unique in the dataset.</param>
+/// <param name="Spec">Opaque bytes from which the caller can make the same sketch for ever.</param>
+public sealed record AccumulatorDefinition(string Id, ReadOnlyMemory<byte> Spec);

@@ -22,6 +22,9 @@ public sealed class DatasetStore
         return _directory.Writer.SubmitAsync("create", t =>
         {
             if (t.FindReply(call) is { } earlier) return earlier;
+            if (dataset.Definition.IsOnePass && _directory.Options.EncryptionKey is null)
+                throw new StorageException(
+                    Reasons.EncryptionRequired, "One pass keeps exact cells on disk: configure an encryption key (Encryption:KeyFile).");
             if (DatasetTable.Find(t.Database, dataset.Id) is { Row.State: DatasetState.Active } present)
                 throw BatchCheck.Refused(Reasons.DatasetExists, "The dataset exists.", ("resource", present.Row.Name));
             DataDirectory.CheckLimit(
@@ -88,13 +91,25 @@ public sealed class DatasetStore
     }
 
     /// <summary>Opens or resumes an upload and takes it over from an earlier stream. LIMIT_EXCEEDED, DATASET_DELETED.</summary>
-    public Task<Upload> OpenUploadAsync(string id, string uploadId) => _uploads.OpenAsync(this, id, uploadId);
+    /// <param name="id">Dataset.</param>
+    /// <param name="uploadId">UUID text.</param>
+    /// <param name="accumulators">Asked where rows are to be folded: for a one-pass dataset.</param>
+    public Task<Upload> OpenUploadAsync(string id, string uploadId, OpenAccumulators? accumulators = null) =>
+        _uploads.OpenAsync(this, id, uploadId, accumulators);
 
     /// <summary>Where an upload stands; RESOURCE_NOT_FOUND if it is unknown.</summary>
     public UploadStatus GetUpload(string id, string uploadId) => _uploads.Get(id, uploadId);
 
     /// <summary>Discards an upload that is not finished (UPLOAD_FINISHED otherwise).</summary>
     public Task AbortUploadAsync(string id, string uploadId) => _uploads.AbortAsync(id, uploadId);
+
+    /// <summary>Terms of the account that a new dataset would join; null if it would open one.</summary>
+    public AccountTerms? FindTerms(string id, string population) => _directory.Read(d =>
+    {
+        string earlier = DatasetTable.EarlierPopulation(d, id);
+        string key = earlier.Length > 0 ? earlier : population.Length > 0 ? population : id;
+        return AccountTable.Find(d, key)?.Row is { } row ? new AccountTerms(row.Unit, row.LimitUnits, row.DisplayDelta) : null;
+    });
 
     /// <summary>The account that pays for a dataset; null for public and imported ones.</summary>
     public AccountRow? GetBudget(string id) => _directory.Read(d =>
@@ -142,8 +157,8 @@ public sealed class DatasetStore
 
     internal void CheckSpace(DatasetRow dataset, long bytes) => _uploads.CheckSpace(dataset, bytes);
 
-    internal Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
-        _uploads.CommitAsync(dataset, uploadId, rows, batches, segments);
+    internal Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, IUploadFile? file) =>
+        _uploads.CommitAsync(dataset, uploadId, rows, batches, file);
 
     internal void Forget(DatasetRow dataset, string uploadId) => _uploads.Forget(dataset.Uid, uploadId);
 

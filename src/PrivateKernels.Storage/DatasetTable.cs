@@ -89,6 +89,7 @@ static class DatasetTable
         DatasetRow row = dataset.Row;
         t.Database.Execute("DELETE FROM segments WHERE dataset_uid = $1", row.Uid);
         t.Database.Execute("DELETE FROM uploads WHERE dataset_uid = $1", row.Uid);
+        CellTable.Delete(t.Database, row.Uid, null);
         KeyTable.Delete(t.Database, row.Uid);
         t.Database.Execute("UPDATE datasets SET state = 2, version = version + 1 WHERE uid = $1", row.Uid);
         if (dataset.AccountId is { } account)

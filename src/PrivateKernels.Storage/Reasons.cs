@@ -98,6 +98,12 @@ public static class Reasons
     /// <summary>The ledger does not agree with itself. Exit code 76.</summary>
     public const string LedgerCorrupt = "LEDGER_CORRUPT";
 
+    /// <summary>A one-pass dataset while no encryption key is configured.</summary>
+    public const string EncryptionRequired = "ENCRYPTION_REQUIRED";
+
+    /// <summary>A release names an accumulator that the dataset does not have.</summary>
+    public const string NotOnePass = "NOT_ONE_PASS";
+
     /// <summary>The configured key does not open the datasets, or none is configured. Exit code 78.</summary>
     public const string EncryptionKeyWrong = "ENCRYPTION_KEY_WRONG";
 

@@ -45,8 +45,15 @@ sealed class Recovery(DataDirectory directory)
             if (!active.Contains(Path.GetFileName(path))) Directory.Delete(path, recursive: true);
         HashSet<(string, string)> uploads = [.. directory.Read(UploadRow.All).Select(static u => (u.DatasetUid, u.UploadId))];
         foreach (string uid in active.Where(u => Directory.Exists(directory.DatasetPath(u))))
+        {
+            HashSet<string> used = directory.Read(d => CellTable.Files(d, uid));
             foreach (string path in Directory.GetFiles(directory.DatasetPath(uid)))
-                if (!uploads.Contains((uid, Path.GetFileName(path).Split('.')[0]))) File.Delete(path);
+            {
+                string name = Path.GetFileName(path);
+                bool isUsed = uploads.Contains((uid, name.Split('.')[0]));
+                if (!isUsed || (Path.GetExtension(name) is ".cells" or ".sum" && !used.Contains(name))) File.Delete(path);
+            }
+        }
     }
 
     void FinishRename(ReservationRow posted)

@@ -90,6 +90,10 @@ sealed class SqliteDialect(string path) : Dialect
           file TEXT NOT NULL, row_count INTEGER NOT NULL, bytes INTEGER NOT NULL, encrypted INTEGER NOT NULL,
           sha256 BLOB NOT NULL CHECK (length(sha256) = 32), UNIQUE (dataset_uid, commit_no)) STRICT
         """,
+        """
+        CREATE TABLE checkpoints (dataset_uid TEXT NOT NULL, upload_id TEXT NOT NULL, uid BLOB NOT NULL, sequence INTEGER NOT NULL,
+          PRIMARY KEY (dataset_uid, upload_id)) STRICT
+        """,
         "CREATE TABLE dataset_keys (dataset_uid TEXT PRIMARY KEY, wrapped BLOB NOT NULL) STRICT",
         """
         CREATE TABLE releases (row_id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,

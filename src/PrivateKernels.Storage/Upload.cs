@@ -28,9 +28,9 @@ public readonly record struct UploadStatus(ulong NextSequence, bool Finished, Da
 public sealed class Upload : IDisposable
 {
     readonly DatasetStore _store;
-    readonly UploadFile? _file;
+    readonly IUploadFile? _file;
 
-    internal Upload(DatasetStore store, DatasetRow dataset, string id, UploadFile? file)
+    internal Upload(DatasetStore store, DatasetRow dataset, string id, IUploadFile? file)
     {
         (_store, Dataset, Id, _file) = (store, dataset, id, file);
         NextSequence = file?.NextSequence ?? 0;
@@ -46,8 +46,8 @@ public sealed class Upload : IDisposable
     /// <summary>Committed already; send nothing more.</summary>
     public bool Finished => _file is null;
 
-    /// <summary>Bytes appended since the last <see cref="Flush"/>: acknowledge every 16 MiB or so.</summary>
-    public long UnflushedBytes => _file?.UnflushedBytes ?? 0;
+    /// <summary>Whether enough was appended since the last <see cref="Flush"/> to make another worth its cost.</summary>
+    public bool WantsFlush => _file is not null && _file.UnflushedBytes >= _file.FlushBytes;
 
     /// <summary>
     /// Checks and appends a batch; it survives a crash once <see cref="Flush"/> has returned. A batch that was accepted
@@ -56,14 +56,14 @@ public sealed class Upload : IDisposable
     /// </summary>
     public void Append(IngestBatch batch)
     {
-        UploadFile file = Held();
+        IUploadFile file = Held();
         lock (file.Lock)
         {
             CheckHold(file);
             if (batch.Sequence < 1) throw new InvalidFieldException("batch.sequence", batch.Sequence, "must be at least 1");
             if (batch.Sequence < file.NextSequence)
             {
-                if (file.SentCrc(batch.Sequence) == batch.Crc32C) return;
+                if (file.IsRepeat(batch.Sequence, batch.Crc32C)) return;
                 throw BatchCheck.Refused(
                     Reasons.SequenceConflict, "Another batch with this sequence number was stored.", ("sequence", batch.Sequence));
             }
@@ -72,14 +72,23 @@ public sealed class Upload : IDisposable
                     Reasons.SequenceGap, "A batch is missing before this one.", ("next_sequence", file.NextSequence));
             BatchCheck.Apply(Dataset.Definition, batch);
             _store.CheckSpace(Dataset, (batch.Values.Length + batch.RowValues.Length) * 4L);
-            _store.Durably("ingest", () => file.Append(batch));
+            try
+            {
+                _store.Durably("ingest", () => file.Append(batch));
+            }
+            catch when (Dataset.Definition.IsOnePass)
+            {
+                // The cells may hold the batch by half: the upload goes on from its last checkpoint.
+                _store.Forget(Dataset, Id);
+                throw;
+            }
         }
     }
 
     /// <summary>Makes everything appended durable and returns the highest durable sequence number; 0 for none.</summary>
     public ulong Flush()
     {
-        UploadFile file = Held();
+        IUploadFile file = Held();
         lock (file.Lock)
         {
             CheckHold(file);
@@ -94,22 +103,20 @@ public sealed class Upload : IDisposable
     /// </summary>
     public async Task<long> FinishAsync(long rowCount, long batchCount)
     {
-        if (_file is null) return await _store.CommitAsync(Dataset, Id, rowCount, batchCount, []).ConfigureAwait(false);
-        List<SegmentRow> segments;
+        if (_file is null) return await _store.CommitAsync(Dataset, Id, rowCount, batchCount, null).ConfigureAwait(false);
         lock (_file.Lock)
         {
             CheckHold(_file);
             CheckCount("row_count", _file.Rows, rowCount);
             CheckCount("batch_count", (long)_file.NextSequence - 1, batchCount);
             Sync(_file);
-            segments = _file.Seal();
             // Nothing may be appended to what is being committed.
             _file.Holder = null;
         }
         bool committed = false;
         try
         {
-            long rows = await _store.CommitAsync(Dataset, Id, rowCount, batchCount, segments).ConfigureAwait(false);
+            long rows = await _store.CommitAsync(Dataset, Id, rowCount, batchCount, _file).ConfigureAwait(false);
             committed = true;
             return rows;
         }
@@ -136,21 +143,21 @@ public sealed class Upload : IDisposable
                 ("field", field), ("expected", expected), ("received", received));
     }
 
-    void Retake(UploadFile file)
+    void Retake(IUploadFile file)
     {
         lock (file.Lock) file.Holder ??= this;
     }
 
-    void Sync(UploadFile file) => _store.Durably("ingest", () =>
+    void Sync(IUploadFile file) => _store.Durably("ingest", () =>
     {
         Failpoint.Hit("ingest.before_fsync");
         file.Sync();
         Failpoint.Hit("ingest.after_fsync");
     });
 
-    UploadFile Held() => _file ?? throw new StorageException(Reasons.UploadFinished, "The upload is finished; nothing can be added.");
+    IUploadFile Held() => _file ?? throw new StorageException(Reasons.UploadFinished, "The upload is finished; nothing can be added.");
 
-    void CheckHold(UploadFile file)
+    void CheckHold(IUploadFile file)
     {
         if (file.Holder != this)
             throw BatchCheck.Refused(

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace PrivateKernels.Storage;
 
 /// <summary>The segments of one upload that is under way, and where it stands. The caller holds its lock.</summary>
-sealed class UploadFile : IDisposable
+sealed class UploadFile : IUploadFile
 {
     readonly string _directory;
     readonly string _uploadId;
@@ -30,24 +30,25 @@ sealed class UploadFile : IDisposable
         DurableSequence = NextSequence - 1;
     }
 
-    internal Lock Lock { get; } = new();
+    public Lock Lock { get; } = new();
 
-    /// <summary>The stream that may append; null between streams and while the upload is being committed.</summary>
-    internal Upload? Holder { get; set; }
+    public Upload? Holder { get; set; }
 
-    internal ulong NextSequence => (ulong)_sentCrcs.Count + 1;
+    public ulong NextSequence => (ulong)_sentCrcs.Count + 1;
 
-    internal ulong DurableSequence { get; private set; }
+    public ulong DurableSequence { get; private set; }
 
-    internal long UnflushedBytes { get; private set; }
+    public long UnflushedBytes { get; private set; }
 
-    internal long Rows => _sealed.Sum(static s => s.Rows) + (_current?.Rows ?? 0);
+    public long FlushBytes => 16 << 20;
+
+    public long Rows => _sealed.Sum(static s => s.Rows) + (_current?.Rows ?? 0);
 
     internal static string FilePrefix(string uploadId) => $"{uploadId}.";
 
-    internal uint SentCrc(ulong sequence) => _sentCrcs[(int)(sequence - 1)];
+    public bool IsRepeat(ulong sequence, uint crc) => _sentCrcs[(int)(sequence - 1)] == crc;
 
-    internal void Append(IngestBatch batch)
+    public void Append(IngestBatch batch)
     {
         if (_current is not null && _current.Bytes >= _segmentBytes)
         {
@@ -61,15 +62,14 @@ sealed class UploadFile : IDisposable
         UnflushedBytes += (long)rows * _shape.RowBytes;
     }
 
-    internal void Sync()
+    public void Sync()
     {
         _current?.Sync();
         DurableSequence = NextSequence - 1;
         UnflushedBytes = 0;
     }
 
-    /// <summary>All segments as they are; nothing may be appended afterwards.</summary>
-    internal List<SegmentRow> Seal() => _current is null ? [.. _sealed] : [.. _sealed, _current.Seal()];
+    public List<SegmentRow> Seal() => _current is null ? [.. _sealed] : [.. _sealed, _current.Seal()];
 
     /// <summary>Deletes the files of an upload that nobody has open.</summary>
     internal static void Delete(string directory, string uploadId)

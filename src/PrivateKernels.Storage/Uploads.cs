@@ -3,17 +3,21 @@ using System.Data.Common;
 
 namespace PrivateKernels.Storage;
 
+/// <summary>The accumulators of a one-pass dataset, empty, in the order of its definition.</summary>
+public delegate IReadOnlyList<Accumulator> OpenAccumulators(DatasetRow dataset);
+
 /// <summary>Uploads under way and their rows in the database.</summary>
 sealed class Uploads(DataDirectory directory)
 {
-    readonly ConcurrentDictionary<(string DatasetUid, string UploadId), Lazy<UploadFile>> _files = new();
+    readonly ConcurrentDictionary<(string DatasetUid, string UploadId), Lazy<IUploadFile>> _files = new();
+    readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
 
-    internal async Task<Upload> OpenAsync(DatasetStore store, string id, string uploadId)
+    internal async Task<Upload> OpenAsync(DatasetStore store, string id, string uploadId, OpenAccumulators? accumulators)
     {
         uploadId = Checked(uploadId);
         (DatasetRow dataset, UploadRow row) = await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
         if (row.Finished) return new(store, dataset, uploadId, null);
-        UploadFile file = File(dataset, uploadId);
+        IUploadFile file = File(dataset, uploadId, accumulators);
         lock (file.Lock)
         {
             var upload = new Upload(store, dataset, uploadId, file);
@@ -32,7 +36,12 @@ sealed class Uploads(DataDirectory directory)
         });
         if (row is null) throw DatasetTable.NotFound($"datasets/{id}/uploads/{uploadId}");
         if (row.Finished) return new((ulong)row.BatchCount + 1, true, default);
-        UploadFile file = File(dataset, uploadId);
+        if (dataset.Definition.IsOnePass)
+        {
+            ulong last = directory.Read(d => CellTable.Find(d, dataset.Uid, uploadId))?.Sequence ?? 0;
+            return new(last + 1, false, ExpireTime(row));
+        }
+        IUploadFile file = File(dataset, uploadId, null);
         lock (file.Lock) return new(file.DurableSequence + 1, false, ExpireTime(row));
     }
 
@@ -43,11 +52,33 @@ sealed class Uploads(DataDirectory directory)
         await DiscardAsync(dataset.Uid, uploadId).ConfigureAwait(false);
     }
 
+    /// <param name="file">What is committed; null to repeat the answer of an upload that is finished.</param>
+    internal async Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, IUploadFile? file)
+    {
+        if (file is null) return await CommitAsync(dataset, uploadId, rows, batches, []).ConfigureAwait(false);
+        if (!dataset.Definition.IsOnePass) return await CommitAsync(dataset, uploadId, rows, batches, file.Seal()).ConfigureAwait(false);
+        SemaphoreSlim gate = _gates.GetOrAdd(dataset.Uid, static _ => new(1));
+        await gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            List<SegmentRow> sums = [];
+            directory.Durably("finish", () => sums = file.Seal());
+            long committed = await CommitAsync(dataset, uploadId, rows, batches, sums).ConfigureAwait(false);
+            await directory.Writer.SubmitAsync("supersede", t => CellTable.ForgetSuperseded(t.Database, dataset.Uid)).ConfigureAwait(false);
+            return committed;
+        }
+        finally
+        {
+            directory.Durably("finish", () => directory.DeleteUnusedSums(dataset.Uid));
+            gate.Release();
+        }
+    }
+
     /// <summary>
     /// Guarantee: rows belong to the dataset from this one commit on, all of an upload or none, so that a retry cannot
     /// count a record twice.
     /// </summary>
-    internal Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
+    Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
         directory.Writer.SubmitAsync("finish", t =>
         {
             DatasetRow now = DatasetTable.GetByUid(t.Database, dataset.Uid).Row;
@@ -73,12 +104,13 @@ sealed class Uploads(DataDirectory directory)
             t.Database.Execute(
                 "UPDATE uploads SET finished = 1, row_count = $1, batch_count = $2 WHERE dataset_uid = $3 AND upload_id = $4",
                 rows, batches, dataset.Uid, uploadId);
+            CellTable.Delete(t.Database, dataset.Uid, uploadId);
             return rows;
         });
 
     internal void Forget(string datasetUid, string uploadId)
     {
-        if (_files.TryRemove((datasetUid, uploadId), out Lazy<UploadFile>? file)) Close(file.Value);
+        if (_files.TryRemove((datasetUid, uploadId), out Lazy<IUploadFile>? file)) Close(file.Value);
     }
 
     internal void ForgetAll(string datasetUid)
@@ -98,7 +130,7 @@ sealed class Uploads(DataDirectory directory)
         DateTimeOffset now = directory.Options.Clock.GetUtcNow();
         foreach (UploadRow row in directory.Read(UploadRow.Unfinished))
         {
-            bool isHeld = _files.TryGetValue((row.DatasetUid, row.UploadId), out Lazy<UploadFile>? file) && file.Value.Holder is not null;
+            bool isHeld = _files.TryGetValue((row.DatasetUid, row.UploadId), out Lazy<IUploadFile>? file) && file.Value.Holder is not null;
             if (!isHeld && ExpireTime(row) < now) await DiscardAsync(row.DatasetUid, row.UploadId).ConfigureAwait(false);
         }
     }
@@ -109,6 +141,7 @@ sealed class Uploads(DataDirectory directory)
         {
             UploadRow row = UploadRow.Find(t.Database, datasetUid, uploadId) ?? throw DatasetTable.NotFound($"uploads/{uploadId}");
             if (row.Finished) throw new StorageException(Reasons.UploadFinished, "The upload is finished and part of the dataset.");
+            CellTable.Delete(t.Database, datasetUid, uploadId);
             return t.Database.Execute("DELETE FROM uploads WHERE dataset_uid = $1 AND upload_id = $2", datasetUid, uploadId);
         }).ConfigureAwait(false);
         Forget(datasetUid, uploadId);
@@ -140,18 +173,35 @@ sealed class Uploads(DataDirectory directory)
                 ("limit", "records"), ("value", most));
     }
 
-    UploadFile File(DatasetRow dataset, string uploadId) => _files.GetOrAdd(
-        (dataset.Uid, uploadId),
-        _ => new(() =>
+    IUploadFile File(DatasetRow dataset, string uploadId, OpenAccumulators? accumulators)
+    {
+        (string, string) key = (dataset.Uid, uploadId);
+        try
         {
-            string path = directory.DatasetPath(dataset.Uid);
-            if (!Directory.Exists(path))
-            {
-                Disk.CreateDirectory(path);
-                Disk.SyncDirectory(directory.DatasetsPath);
-            }
-            return new(path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes, directory.OpenKey(dataset.Uid));
-        })).Value;
+            return _files.GetOrAdd(key, _ => new(() => Open(dataset, uploadId, accumulators))).Value;
+        }
+        catch
+        {
+            // What could not be opened is tried again, and not the failure repeated.
+            _files.TryRemove(key, out _);
+            throw;
+        }
+    }
+
+    IUploadFile Open(DatasetRow dataset, string uploadId, OpenAccumulators? accumulators)
+    {
+        string path = directory.DatasetPath(dataset.Uid);
+        if (!Directory.Exists(path))
+        {
+            Disk.CreateDirectory(path);
+            Disk.SyncDirectory(directory.DatasetsPath);
+        }
+        if (!dataset.Definition.IsOnePass)
+            return new UploadFile(
+                path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes, directory.OpenKey(dataset.Uid));
+        if (accumulators is null) throw new InvalidOperationException("a one-pass dataset needs its accumulators");
+        return new OnePassFile(directory, dataset, uploadId, accumulators(dataset));
+    }
 
     DateTimeOffset ExpireTime(UploadRow row)
     {
@@ -163,7 +213,7 @@ sealed class Uploads(DataDirectory directory)
         return last + directory.Options.UploadRetention;
     }
 
-    static void Close(UploadFile file)
+    static void Close(IUploadFile file)
     {
         lock (file.Lock)
         {

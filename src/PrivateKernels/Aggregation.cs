@@ -27,13 +27,6 @@ sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
             AddByClass(batch, weights);
     }
 
-    /// <summary>Ends the sums: afterwards the cells are those that the sensitivity speaks of. Called once, after all batches.</summary>
-    public void Complete()
-    {
-        int size = measurement.Sketch.CellCount;
-        for (int block = 0; block < measurement.Blocks; block++) measurement.Sketch.Complete(cells.AsSpan(block * size, size));
-    }
-
     /// <summary>
     /// v / V of each row, v limited to [-V, V], so that no weight is above 1 in size; NaN where v is not finite. Empty if the
     /// sketch takes no values.

@@ -87,9 +87,25 @@ public sealed class Measurement
     public Release Invoke(Receipt receipt, IEnumerable<Records> batches, IEngine engine, Action enterReleasing)
     {
         var cells = new long[CellCount];
+        return Release(receipt, cells, () => Sum(batches, engine, cells), enterReleasing);
+    }
+
+    /// <summary>
+    /// Adds noise to sums that were accumulated over rows which are gone, and returns what may leave; clears
+    /// <paramref name="accumulated"/>. A receipt is redeemed for every release, whatever was made of the same sums before.
+    /// </summary>
+    public Release Invoke(Receipt receipt, ExactCells accumulated, Action enterReleasing)
+    {
+        long[] cells = accumulated.Sums;
+        if (cells.Length != CellCount) throw new InvalidDataException("the accumulated cells are those of another map");
+        return Release(receipt, cells, () => Complete(cells), enterReleasing);
+    }
+
+    Release Release(Receipt receipt, long[] cells, Action sum, Action enterReleasing)
+    {
         try
         {
-            Sum(batches, engine, cells);
+            sum();
             enterReleasing();
             receipt.Redeem(this);
             Noise.AddTo(cells);
@@ -102,12 +118,19 @@ public sealed class Measurement
         }
     }
 
+    /// <summary>Ends the sums: afterwards the cells are those that the sensitivity speaks of. Called once, after all batches.</summary>
+    internal void Complete(long[] cells)
+    {
+        int size = Sketch.CellCount;
+        for (int block = 0; block < Blocks; block++) Sketch.Complete(cells.AsSpan(block * size, size));
+    }
+
     /// <summary>The exact cells, private: for <see cref="Invoke"/>, and for an audit of made-up rows.</summary>
     internal void Sum(IEnumerable<Records> batches, IEngine engine, long[] cells)
     {
         var aggregation = new Aggregation(this, engine, cells);
         foreach (Records batch in batches) aggregation.Add(batch);
-        aggregation.Complete();
+        Complete(cells);
     }
 }
 

@@ -98,10 +98,12 @@ sealed record PlanChoice(
         }
     }
 
-    public ReleasePlan Build(int features)
+    public ReleasePlan Build(int features) => Of(CreateSketch(features));
+
+    /// <summary>The plan around a sketch, without its values, that is there already.</summary>
+    public ReleasePlan Of(ISketch inner)
     {
         IReadOnlyList<string> classes = Request.PerClass ? Facts.Classes : [];
-        ISketch inner = CreateSketch(features);
         ISketch whole = Request.Weighted ? WeightedSketch.Create(inner, Facts.MaxAbsValue, Strength.Mechanism) : inner;
         var measurement = new Measurement(whole, classes, Facts.Adjacency, Facts.MaxRecordsPerUnit, Strength);
         if (measurement.CellCount > Limits.Cells)

@@ -41,6 +41,30 @@ public static class Planner
     }
 
     /// <summary>
+    /// The plan of a release of sums that were accumulated for <paramref name="planned"/>: its sketch, at the strength of
+    /// <paramref name="request"/>.
+    /// </summary>
+    /// <exception cref="InvalidFieldException">The strength breaks a rule, or asks for other noise than the sketch is made for.</exception>
+    /// <exception cref="MechanismMismatchException">The account cannot pay for the mechanism.</exception>
+    public static ReleasePlan PlanAccumulated(ReleaseRequest request, ReleasePlan planned, DatasetFacts facts)
+    {
+        MechanismKind mechanism = planned.Measurement.Strength.Mechanism;
+        if ((request.Mechanism ?? mechanism) != mechanism)
+            throw new InvalidFieldException("privacy.mechanism", request.Mechanism, $"the accumulator is made for {mechanism} noise");
+        ReleaseRequest asked = planned.Request with
+        {
+            Accumulator = request.Accumulator,
+            Mechanism = mechanism,
+            Loss = request.Loss,
+            Mu = request.Mu,
+        };
+        PrivacyStrength strength = StrengthOf(asked, facts.AccountUnit);
+        ISketch sketch = planned.Measurement.Sketch is WeightedSketch weighted ? weighted.Inner : planned.Measurement.Sketch;
+        var limits = new PlannerLimits(int.MaxValue, long.MaxValue);
+        return new PlanChoice(asked, sketch.Function, facts, strength, limits, new()).Of(sketch);
+    }
+
+    /// <summary>
     /// Other sizes that serve the same request at the same price, with the reason why each was not chosen; none where the
     /// size changes nothing.
     /// </summary>

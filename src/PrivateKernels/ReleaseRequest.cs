@@ -16,6 +16,12 @@ public sealed record ReleaseRequest
     public SketchMethod? Method { get; init; }
 
     /// <summary>
+    /// Accumulator of a one-pass data set that the release is made of; then only mechanism and strength are asked. For the
+    /// wire alone; empty = none.
+    /// </summary>
+    public string Accumulator { get; init; } = "";
+
+    /// <summary>
     /// Name of the public data set that landmarks come from; empty = none. For the wire alone: the planner takes
     /// <see cref="Landmarks"/>.
     /// </summary>

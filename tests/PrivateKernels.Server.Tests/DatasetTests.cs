@@ -54,7 +54,7 @@ public sealed class DatasetTests : IAsyncLifetime
                 case "nan bound": d.Domain.Lower = double.NaN; break;
                 case "imported": d.Kind = DatasetKind.Imported; break;
                 case "one pass": d.Retention = Retention.OnePass; break;
-                case "accumulators": d.Accumulators.Add(new Accumulator { Id = "a" }); break;
+                case "accumulators": d.Accumulators.Add(new V1.Accumulator { Id = "a" }); break;
                 case "values": d.MaxAbsValue = -1; break;
                 case "replace without clamp": d.Adjacency = V1.Adjacency.ReplaceOne; break;
                 case "same class twice": d.Classes.Add(["a", "a"]); break;

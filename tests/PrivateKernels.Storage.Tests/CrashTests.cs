@@ -86,7 +86,7 @@ public sealed class CrashTests
 
     internal sealed record Life(int ExitCode, IReadOnlyList<string> Lines);
 
-    internal static async Task<Life> Run(Scratch scratch, string failpoint, string action)
+    internal static async Task<Life> Run(Scratch scratch, string failpoint, string action, string host = "crash-host")
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!, [])
         {
@@ -95,7 +95,7 @@ public sealed class CrashTests
         };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
             start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
-        foreach (string argument in (string[])["crash-host", scratch.Path, failpoint, action]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])[host, scratch.Path, failpoint, action]) start.ArgumentList.Add(argument);
         // The process lives for a moment: quick code at once is worth more than fast code later.
         start.Environment["DOTNET_TieredPGO"] = "0";
         using Process process = Process.Start(start)!;

@@ -32,6 +32,9 @@ public sealed class WeightedSketch : ISketch
     /// <summary>V.</summary>
     public float MaxAbsValue { get; }
 
+    /// <summary>What weighs every record alike.</summary>
+    internal ISketch Inner => _inner;
+
     public PairFunction Function => _inner.Function;
 
     public Domain Domain => _inner.Domain;

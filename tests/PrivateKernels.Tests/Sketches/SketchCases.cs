@@ -75,7 +75,7 @@ static class SketchCases
         var cells = new long[measurement.CellCount];
         var aggregation = new Aggregation(measurement, engine, cells);
         aggregation.Add(new Records((float[])points.Clone(), labels ?? []));
-        aggregation.Complete();
+        measurement.Complete(cells);
         return new(measurement, Provenance, cells);
     }
 

@@ -39,7 +39,7 @@ public sealed class SketchTests : IDisposable
         var aggregation = new Aggregation(measurement, _engine, parts);
         for (int row = SamplePoints.Count - 1; row >= 0; row--)
             aggregation.Add(new Records(points.AsSpan(row * 16, 16).ToArray(), default));
-        aggregation.Complete();
+        measurement.Complete(parts);
         Assert.Equal(whole, parts);
     }
 

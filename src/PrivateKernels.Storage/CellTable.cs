@@ -1,0 +1,56 @@
+namespace PrivateKernels.Storage;
+
+/// <summary>A checkpoint of an upload: the file that counts.</summary>
+sealed record CheckpointRow(string DatasetUid, string UploadId, Guid Uid, ulong Sequence)
+{
+    internal string File => CellTable.FileName(UploadId, Uid, "cells");
+}
+
+/// <summary>
+/// Which files of cells count: of each upload under way its last checkpoint, of each dataset the sums of every generation
+/// that is the last or that a build may still read. Generations are the segments of a one-pass dataset.
+/// </summary>
+static class CellTable
+{
+    internal static string FileName(string uploadId, Guid uid, string kind) => $"{uploadId}.{uid:N}.{kind}";
+
+    internal static CheckpointRow? Find(DatabaseSession database, string datasetUid, string uploadId) => database.First(
+        "SELECT uid, sequence FROM checkpoints WHERE dataset_uid = $1 AND upload_id = $2",
+        r => new CheckpointRow(datasetUid, uploadId, new Guid((byte[])r[0]), (ulong)r.GetInt64(1)), datasetUid, uploadId);
+
+    /// <summary>From its commit on the new checkpoint counts and the old one does not.</summary>
+    internal static void Swap(DatabaseSession database, CheckpointRow row) => database.Execute(
+        """
+        INSERT INTO checkpoints (dataset_uid, upload_id, uid, sequence) VALUES ($1, $2, $3, $4)
+          ON CONFLICT (dataset_uid, upload_id) DO UPDATE SET uid = excluded.uid, sequence = excluded.sequence
+        """,
+        row.DatasetUid, row.UploadId, row.Uid.ToByteArray(), (long)row.Sequence);
+
+    internal static void Delete(DatabaseSession database, string datasetUid, string? uploadId) => database.Execute(
+        "DELETE FROM checkpoints WHERE dataset_uid = $1 AND ($2 IS NULL OR upload_id = $2)", datasetUid, uploadId);
+
+    /// <summary>The newest sums of a dataset, with the number of their generation; null before the first upload is finished.</summary>
+    internal static (SegmentRow Segment, long Generation)? Last(DatabaseSession database, string datasetUid) =>
+        DatasetTable.Segments(database, datasetUid) is [.., var last]
+            ? (last, DatasetTable.LastCommit(database, datasetUid))
+            : null;
+
+    /// <summary>Forgets the files of generations that no build reads any more.</summary>
+    internal static int ForgetSuperseded(DatabaseSession database, string datasetUid) => database.Execute(
+        """
+        UPDATE segments SET file = '', bytes = 0 WHERE dataset_uid = $1 AND bytes > 0
+          AND commit_no < (SELECT MAX(commit_no) FROM segments WHERE dataset_uid = $1)
+          AND commit_no NOT IN (SELECT v.snapshot_mark FROM reservations v JOIN releases r ON r.reservation_id = v.reservation_id
+            WHERE v.state = 1 AND r.dataset_uid = $1)
+        """,
+        datasetUid);
+
+    /// <summary>Names of the files of cells that count.</summary>
+    internal static HashSet<string> Files(DatabaseSession database, string datasetUid) =>
+    [
+        .. database.Query("SELECT file FROM segments WHERE dataset_uid = $1 AND bytes > 0", static r => r.GetString(0), datasetUid),
+        .. database.Query(
+            "SELECT upload_id, uid FROM checkpoints WHERE dataset_uid = $1",
+            static r => FileName(r.GetString(0), new Guid((byte[])r[1]), "cells"), datasetUid),
+    ];
+}

@@ -101,6 +101,8 @@ static class ReleaseCommands
             sketch.Seed,
             sketch.ProjectedDimension,
             sketch.PerClass,
+            Weighted = sketch.Weighting == V1.Weighting.Value,
+            LeastSquares = sketch.ClassLeastSquares,
             Classes = r.Classes.ToArray(),
             Mechanism = Show.Name(r.Spec.Privacy.Mechanism),
             cost.Epsilon,
@@ -124,6 +126,7 @@ static class ReleaseCommands
         V1.PairFunction f = sketch.Function;
         string bandwidth = f.Bandwidth != 0 ? $", h = {Show.Number(f.Bandwidth)}" : "";
         string exponent = f.Exponent != 0 ? $", p = {Show.Number(f.Exponent)}" : "";
-        return f.Name + bandwidth + exponent + (sketch.PerClass ? ", per class" : "");
+        return f.Name + bandwidth + exponent + (sketch.Weighting == V1.Weighting.Value ? ", times the values of rows" : "")
+            + (sketch.PerClass ? ", per class" : "") + (sketch.ClassLeastSquares ? ", with second moments" : "");
     }
 }

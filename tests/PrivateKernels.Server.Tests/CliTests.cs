@@ -107,7 +107,8 @@ public sealed class CliTests : IAsyncLifetime
         string[] sizes = ["--features", "512", "--projected-dimension", "1"];
         JsonElement estimate = await OkAsync(["release", "estimate", "animals", .. options]);
         Assert.Equal("paper_plus", estimate.GetProperty("method").GetString());
-        JsonElement release = await OkAsync(["release", "create", "animals", "paper", .. options, .. sizes]);
+        await OkAsync(["release", "create", "animals", "paper", .. options, .. sizes]);
+        JsonElement release = (await OkAsync("release", "list", "animals")).GetProperty("releases")[0];
         await OkAsync("release", "download", "animals/paper", At("paper.pkr"));
         Assert.Equal(
             (await OkAsync("query", "animals/paper", At("queries.npy"))).GetRawText(),
@@ -177,6 +178,8 @@ public sealed class CliTests : IAsyncLifetime
         JsonElement answer = query.GetProperty("answers")[0];
         double exact = rows.Sum(static r => r[1] * (Math.Abs(r[0] - 0.1f) + Math.Abs(r[2] - 0.2f)));
         double std = answer.GetProperty("noise_std").GetDouble();
+        JsonElement listed = (await OkAsync("release", "list", "spending")).GetProperty("releases")[0];
+        Assert.Equal((true, false), (listed.GetProperty("weighted").GetBoolean(), listed.GetProperty("least_squares").GetBoolean()));
         Assert.InRange(Math.Abs(answer.GetProperty("value").GetDouble() - exact), 0, 6 * std + 0.05);
         Assert.InRange(std, 0.1, 2);
         await OkAsync("release", "download", "spending/s", At("s.pkr"));

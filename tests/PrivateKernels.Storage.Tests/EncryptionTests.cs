@@ -34,6 +34,38 @@ public sealed class EncryptionTests : IDisposable
         Assert.Empty(directory.DatasetsInClear());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Values_of_rows_are_read_back_also_after_a_restart_in_the_middle(bool encrypted)
+    {
+        StorageOptions options = (encrypted ? Encrypted : _scratch.Options) with { SegmentBytes = 300 };
+        DatasetDefinition definition = new(
+            DatasetKind.Private, new Domain(Scratch.Dimension), Adjacency.AddOrRemoveOne, 1, 0, ["a", "b"],
+            OutOfDomainPolicy.Refuse, maxAbsValue: 3);
+        float[] values = [.. Enumerable.Range(0, 40).Select(static i => (i % 13 - 6) / 2f)];
+        IngestBatch batch(int i) => Scratch.Batch(
+            (ulong)i + 1, Scratch.Rows(5, (ulong)i), [0, 1, 0, 1, 1], rowValues: values[(5 * i)..(5 * i + 5)]);
+        using (DataDirectory first = _scratch.Open(options))
+        {
+            await Scratch.Create(first, "spending", Scratch.Gaussian, definition: definition);
+            using Upload upload = await first.Datasets.OpenUploadAsync("spending", UploadId);
+            for (int i = 0; i < 5; i++) upload.Append(batch(i));
+            upload.Flush();
+        }
+        using DataDirectory again = _scratch.Open(options);
+        using Upload rest = await again.Datasets.OpenUploadAsync("spending", UploadId);
+        Assert.Equal(6ul, rest.NextSequence);
+        for (int i = 5; i < 8; i++) rest.Append(batch(i));
+        Assert.Equal(40, await rest.FinishAsync(40, 8));
+        Build build = (await again.Ledger.ReserveAsync(Scratch.Request("spending", "r", Scratch.Measurement()))).Build!;
+        (float[] Rows, uint[] Labels, float[] Values)[] read =
+            [.. build.Read().Select(static r => (r.Values.ToArray(), r.Labels.ToArray(), r.RowValues.ToArray()))];
+        Assert.Equal(Enumerable.Range(0, 8).SelectMany(static i => Scratch.Rows(5, (ulong)i)), read.SelectMany(static r => r.Rows));
+        Assert.Equal(values, read.SelectMany(static r => r.Values));
+        Assert.Equal(Enumerable.Range(0, 8).SelectMany(static _ => (uint[])[0, 1, 0, 1, 1]), read.SelectMany(static r => r.Labels));
+    }
+
     [Fact]
     public async Task A_directory_does_not_open_with_another_key_or_with_none()
     {

@@ -52,16 +52,22 @@ static unsafe class SecondMomentSums<V, TTile>
             if (panels is null) StructuredFourier<V>.Features(map, from, own, flips, radii, cos, sin, stride, scratch);
             else DenseFourier<V, TTile>.Features(map, panels, from, own, cos, sin, stride, scratch);
             for (int n = 0; n < own; n++)
-                for (int k = 0; k < 2 * m; k++)
-                {
-                    float value = (int)(k < m ? cos[n * stride + k] : sin[n * stride + k - m]);
-                    (int strip, int row) = Math.DivRem(k, TTile.Rows);
-                    (int panel, int column) = Math.DivRem(k, TTile.Columns);
-                    strips[((nint)strip * records + first + n) * TTile.Rows + row] = value * (1f / (1 << 20));
-                    columns[((nint)panel * records + first + n) * TTile.Columns + column] = value;
-                }
+            {
+                float* c = cos + n * stride, s = sin + n * stride;
+                for (int k = 0; k < m; k++) (c[k], s[k]) = ((int)c[k], (int)s[k]);
+                Cut(c, s, m, first + n, records, TTile.Rows, 1f / (1 << 20), strips);
+                Cut(c, s, m, first + n, records, TTile.Columns, 1f, columns);
+            }
             workers.Return(features);
         });
+    }
+
+    /// <summary>to[part][record][width] = a record's features, cosines then sines, times a power of two.</summary>
+    static void Cut(float* cos, float* sin, int m, int record, int records, int width, float factor, float* to)
+    {
+        to += (nint)record * width;
+        for (int k = 0; k < 2 * m; to += (nint)records * width)
+            for (int column = 0; column < width && k < 2 * m; column++, k++) to[column] = (k < m ? cos[k] : sin[k - m]) * factor;
     }
 
     /// <summary>Adds the rows of one strip, from the diagonal on.</summary>

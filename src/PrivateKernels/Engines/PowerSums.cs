@@ -33,7 +33,9 @@ static unsafe class PowerSums
             Vector256<double> z = Vector256.Abs(Widen(x + k) - Widen(y + k)), square = z * z;
             sums += p switch
             {
+                0.5 => Vector256.Sqrt(z),
                 1 => z,
+                1.5 => z * Vector256.Sqrt(z),
                 2 => square,
                 4 => square * square,
                 6 => square * square * square,

@@ -53,11 +53,26 @@ sealed record PlanChoice(
         Function, Facts.Domain, Facts.MaxRecords, NoiseRatio, IsPure, (int)Math.Min(mostPairs, Limits.Cells / 2));
 
     /// <summary>0 = the sketch's own default.</summary>
-    int DefaultFeatures() => Method == SketchMethod.Landmark
-        ? (int)Math.Min(
+    int DefaultFeatures() => Method switch
+    {
+        SketchMethod.Landmark => (int)Math.Min(
             LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
-            Math.Min(Limits.Features, Limits.Cells - 1))
-        : 0;
+            Math.Min(Limits.Features, Limits.Cells - 1)),
+        SketchMethod.Fourier when Function is IRadialSpectrum && !IsPure && Facts.MaxRecordsDeclared => LargeSumFeatures(),
+        _ => 0,
+    };
+
+    /// <summary>
+    /// Approximation grows with n and noise does not: from some n on, as many structured frequencies as keep n sqrt(v / 2m) within
+    /// twelve noise deviations, at most 16,384 before a build takes much longer than reading its rows. 0 = the sketch's own
+    /// default is enough.
+    /// </summary>
+    int LargeSumFeatures()
+    {
+        double wanted = FourierSketch.StructuredVariance / 2 * Math.Pow(Facts.MaxRecords / (12 * NoiseRatio), 2);
+        int m = (int)Math.Clamp(wanted, 0, Math.Min(16384, Limits.Features));
+        return CreateSketch(0) is FourierSketch { IsStructured: true } own && m > own.Features ? m : 0;
+    }
 
     /// <summary>
     /// Under pure epsilon more features cost noise, 4m / eps^2 in variance, 2m / eps^2 for features of the angle: m* = n eps

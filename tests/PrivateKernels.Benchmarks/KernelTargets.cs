@@ -96,7 +96,8 @@ static class KernelTargets
         }
     }
 
-    public static string Name(PairFunction function) => AccuracyBenchmark.Text($"{function.Entry.Name}, h = {function.Bandwidth}");
+    public static string Name(PairFunction function) => function.Bandwidth == 0
+        ? function.Entry.Name : AccuracyBenchmark.Text($"{function.Entry.Name}, h = {function.Bandwidth}");
 
     public static Measurement Plan(EvaluationSet set, PairFunction function, int features, ulong seed) => set.Plan(
         ImageFolder.Request(function) with { Method = SketchMethod.Fourier, Features = features, Seed = seed }, 1, AccuracyTargets.Delta)!.Measurement;

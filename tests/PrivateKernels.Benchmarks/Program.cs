@@ -10,6 +10,9 @@ switch (args.FirstOrDefault())
     case "accuracy":
         await AccuracyBenchmark.RunAsync(args[1..]);
         return 0;
+    case "releases":
+        await ReleaseBenchmark.RunAsync(args[1..]);
+        return 0;
     case "plots" when args.Length == 2:
         await AccuracyBenchmark.PlotAsync(args[1]);
         return 0;
@@ -22,6 +25,6 @@ switch (args.FirstOrDefault())
     default:
         Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers |" +
             " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | plots FOLDER |" +
-            " targets [FOLDER] [--only PART] [--json FILE] | gpu [--allow-cpu] [--quick] [--json FILE]");
+            " releases [FOLDER | IMAGES QUERIES] | targets [FOLDER] [--only PART] [--json FILE] | gpu [--allow-cpu] [--quick] [--json FILE]");
         return 2;
 }

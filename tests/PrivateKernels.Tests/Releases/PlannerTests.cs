@@ -30,13 +30,28 @@ public sealed class PlannerTests
     [Fact]
     public void High_dimension_gets_structured_blocks_and_low_dimension_dense_rows()
     {
-        var high = (FourierSketch)Planner.Plan(Gaussian, Facts(784), Limits).Measurement.Sketch;
+        var high = (FourierSketch)Planner.Plan(Gaussian, Facts(784, 20_000), Limits).Measurement.Sketch;
         Assert.True(high.IsStructured);
         Assert.Equal((4096, 4), (high.Features, high.Groups));
         var low = (FourierSketch)Planner.Plan(Gaussian, Facts(16), Limits).Measurement.Sketch;
         Assert.False(low.IsStructured);
         var laplacian = (FourierSketch)Planner.Plan(Gaussian with { Function = "laplacian" }, Facts(784), Limits).Measurement.Sketch;
         Assert.False(laplacian.IsStructured);
+    }
+
+    /// <summary>Noise does not grow with n, the approximation does: at 60,000 rows 4,096 frequencies err by twenty sigma.</summary>
+    [Fact]
+    public void Many_records_get_more_frequencies_unless_they_cost_noise_or_time_or_a_size_is_named()
+    {
+        Assert.Equal(16384, Features(Facts(784)));
+        Assert.InRange(Features(Facts(784, 40_000)), 5000, 12_000);
+        Assert.Equal(4096, Features(Facts(784) with { MaxRecordsDeclared = false }));
+        Assert.Equal(4096, Features(Facts(16)));
+        Assert.Equal(4096, Planner.Plan(Gaussian with { Features = 4096 }, Facts(784), Limits).Request.Features);
+        ReleasePlan small = Planner.Plan(Gaussian, Facts(784), Limits, new PlannerGoal(MaxFileBytes: 100_000));
+        Assert.Equal(4096, small.Request.Features);
+
+        static int Features(DatasetFacts facts) => Planner.Plan(Gaussian, facts, Limits).Request.Features;
     }
 
     [Theory]

@@ -13,6 +13,9 @@ sealed class BuildQueue : IAsyncDisposable
     /// <summary>Tries after noise was drawn: from there on only a post ends a reservation.</summary>
     const int MostRestarts = 3;
 
+    /// <summary>A third of a lease.</summary>
+    static readonly TimeSpan KeepInterval = TimeSpan.FromSeconds(10);
+
     readonly DataDirectory _directory;
     readonly Engines _engines;
     readonly ReleaseCache _cache;
@@ -22,16 +25,14 @@ sealed class BuildQueue : IAsyncDisposable
     readonly Channel<BuildJob> _waiting = Channel.CreateUnbounded<BuildJob>();
     readonly CancellationTokenSource _stopping = new();
     readonly Task[] _workers;
+    readonly Task _keeper;
     int _accepted;
 
     internal BuildQueue(DataDirectory directory, Engines engines, ReleaseCache cache, ServerOptions options, JsonLog log)
     {
         (_directory, _engines, _cache, _options, _log) = (directory, engines, cache, options, log);
-        foreach (Build build in directory.TakeInterruptedBuilds())
-        {
-            Interlocked.Increment(ref _accepted);
-            Enqueue(build);
-        }
+        foreach (Build build in directory.TakeInterruptedBuilds()) TakeUp(build);
+        _keeper = Task.Run(KeepAsync);
         _workers = [.. Enumerable.Range(0, options.Build.Concurrency).Select(_ => Task.Run(WorkAsync))];
     }
 
@@ -76,6 +77,33 @@ sealed class BuildQueue : IAsyncDisposable
         BuildJob[] jobs = [.. _jobs.Values.Where(job => job.Build.Release.DatasetId == datasetId)];
         foreach (BuildJob job in jobs) await CancelAsync(job);
         await Task.WhenAll(jobs.Select(static job => job.Ended)).WaitAsync(cancellation);
+    }
+
+    void TakeUp(Build build)
+    {
+        Interlocked.Increment(ref _accepted);
+        Enqueue(build);
+    }
+
+    /// <summary>Where servers share a ledger: keeps the builds that are here, takes up those of a server that is gone.</summary>
+    async Task KeepAsync()
+    {
+        using var timer = new PeriodicTimer(KeepInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+                try
+                {
+                    foreach (Build build in await _directory.KeepBuildsAsync()) TakeUp(build);
+                }
+                catch (StorageException)
+                {
+                    // Busy, or stopping: the next turn will do, well within a lease.
+                }
+        }
+        catch (OperationCanceledException)
+        {
+        }
     }
 
     async Task WorkAsync()
@@ -203,7 +231,7 @@ sealed class BuildQueue : IAsyncDisposable
     {
         _waiting.Writer.TryComplete();
         await _stopping.CancelAsync();
-        await Task.WhenAll(_workers);
+        await Task.WhenAll([.. _workers, _keeper]);
         _stopping.Dispose();
     }
 }

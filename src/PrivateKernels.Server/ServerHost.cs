@@ -237,7 +237,8 @@ public sealed class ServerHost : IAsyncDisposable
                 engines.Dispose();
                 key?.Dispose();
                 if (failure is InvalidFieldException wrong)
-                    throw new ConfigurationException($"Data:Directory is '{options.Data.Directory}': {wrong.Rule}.");
+                    throw new ConfigurationException(
+                        wrong.Field == "data.directory" ? $"Data:Directory is '{options.Data.Directory}': {wrong.Rule}." : wrong.Message);
                 throw;
             }
             var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);

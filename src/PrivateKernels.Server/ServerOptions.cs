@@ -36,6 +36,8 @@ public sealed record ServerOptions
 
     public ShutdownOptions Shutdown { get; init; } = new();
 
+    public LedgerOptions Ledger { get; init; } = new();
+
     public WitnessOptions Witness { get; init; } = new();
 
     public LimitsOptions Limits { get; init; } = new();
@@ -69,6 +71,12 @@ public sealed record ServerOptions
         Require(Retention.Jobs > TimeSpan.Zero, "Retention:Jobs", Retention.Jobs, "must be above 0");
         Require(Retention.RequestIds > TimeSpan.Zero, "Retention:RequestIds", Retention.RequestIds, "must be above 0");
         Require(Shutdown.Drain >= TimeSpan.Zero, "Shutdown:Drain", Shutdown.Drain, "must not be negative");
+        bool isPostgres = Ledger.Provider == LedgerProvider.Postgres;
+        Require(isPostgres == Ledger.ConnectionString.Length > 0, "Ledger:Provider", Ledger.Provider,
+            "Postgres needs Ledger:ConnectionString, and only Postgres takes one");
+        Require(isPostgres || !Ledger.RequireSynchronousStandby, "Ledger:RequireSynchronousStandby", true, "is for Postgres");
+        Require(Witness.Path.Length == 0 || Witness.ConnectionString.Length == 0, "Witness:Path", Witness.Path,
+            "must be unset where Witness:ConnectionString is set");
         Limits.Validate();
     }
 
@@ -80,7 +88,12 @@ public sealed record ServerOptions
         OperationRetention = Retention.Operations,
         JobRetention = Retention.Jobs,
         RequestIdRetention = Retention.RequestIds,
+        Postgres = Ledger.Provider == LedgerProvider.Postgres
+            ? new(Ledger.ConnectionString, Ledger.RequireSynchronousStandby, Security.AllowInsecure)
+            : null,
         WitnessPath = Witness.Path.Length > 0 ? Witness.Path : null,
+        WitnessConnectionString = Witness.ConnectionString.Length > 0 ? Witness.ConnectionString : null,
+        AllowInsecureWitness = Security.AllowInsecure,
         MaxDatasets = Limits.Datasets,
         MaxReleasesPerDataset = Limits.Releases,
         MaxOpenUploadsPerDataset = Limits.Uploads,
@@ -240,6 +253,30 @@ public sealed record ShutdownOptions
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
 }
 
+/// <summary>What holds the ledger.</summary>
+public enum LedgerProvider
+{
+    /// <summary>A file in the data directory; one server.</summary>
+    Sqlite,
+
+    /// <summary>PostgreSQL; several servers may share it, each with a data directory of its own.</summary>
+    Postgres,
+}
+
+public sealed record LedgerOptions
+{
+    public LedgerProvider Provider { get; init; }
+
+    /// <summary>Postgres only. Off this machine SSL Mode=VerifyFull is demanded, unless Security:AllowInsecure is given.</summary>
+    public string ConnectionString { get; init; } = "";
+
+    /// <summary>Postgres only: neither start nor spend while no standby is synchronous.</summary>
+    public bool RequireSynchronousStandby { get; init; }
+
+    /// <summary>Without the connection string, which may hold a password: options are printed.</summary>
+    public override string ToString() => $"{nameof(LedgerOptions)} {{ Provider = {Provider} }}";
+}
+
 public sealed record WitnessOptions
 {
     /// <summary>
@@ -247,6 +284,12 @@ public sealed record WitnessOptions
     /// data directory that was restored as a whole.
     /// </summary>
     public string Path { get; init; } = "";
+
+    /// <summary>A PostgreSQL that holds the position instead of a file; several servers may share it.</summary>
+    public string ConnectionString { get; init; } = "";
+
+    /// <summary>Without the connection string, which may hold a password: options are printed.</summary>
+    public override string ToString() => $"{nameof(WitnessOptions)} {{ Path = {Path} }}";
 }
 
 public sealed record LogOptions

@@ -15,7 +15,7 @@ sealed record Surroundings(Drain Drain, Readiness Readiness, Telemetry Telemetry
         var telemetry = new Telemetry(options.Telemetry);
         try
         {
-            string witness = options.ToStorage(null).WitnessPath is null ? "in the data directory" : "in a place of its own";
+            string witness = options.Witness is { Path: "", ConnectionString: "" } ? "in the data directory" : "in a place of its own";
             SidePort? side = options.Side.Listen.Length == 0 ? null
                 : await SidePort.StartAsync(Configuration.Address("Side:Listen", options.Side.Listen), readiness, telemetry, witness);
             return new(drain, readiness, telemetry, side);

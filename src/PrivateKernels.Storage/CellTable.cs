@@ -27,7 +27,7 @@ static class CellTable
         row.DatasetUid, row.UploadId, row.Uid.ToByteArray(), (long)row.Sequence);
 
     internal static void Delete(DatabaseSession database, string datasetUid, string? uploadId) => database.Execute(
-        "DELETE FROM checkpoints WHERE dataset_uid = $1 AND ($2 IS NULL OR upload_id = $2)", datasetUid, uploadId);
+        "DELETE FROM checkpoints WHERE dataset_uid = $1 AND (CAST($2 AS TEXT) IS NULL OR upload_id = $2)", datasetUid, uploadId);
 
     /// <summary>The newest sums of a dataset, with the number of their generation; null before the first upload is finished.</summary>
     internal static (SegmentRow Segment, long Generation)? Last(DatabaseSession database, string datasetUid) =>

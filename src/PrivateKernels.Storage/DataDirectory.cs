@@ -11,18 +11,19 @@ public sealed class DataDirectory : IDisposable
 {
     readonly string _path;
     readonly FileStream _lock;
-    readonly Witness _witness;
+    readonly IWitness _witness;
     readonly Dialect _dialect;
     readonly DatabaseSession _database;
     readonly ConcurrentBag<DatabaseSession> _readers = [];
     IReadOnlyList<Build> _interrupted = [];
 
     DataDirectory(
-        string path, StorageOptions options, FileStream lockFile, Dialect dialect, DatabaseSession database, Witness witness,
+        string path, StorageOptions options, FileStream lockFile, Dialect dialect, DatabaseSession database, IWitness witness,
         LedgerIdentity identity)
     {
         (_path, Options, _lock, _dialect, _database, _witness) = (path, options, lockFile, dialect, database, witness);
         Writer = new(dialect, database, witness, identity.Head, options);
+        Replica = new(this, dialect);
         Ledger = new(this, identity.MacKey);
         Datasets = new(this);
         Releases = new(this);
@@ -44,6 +45,8 @@ public sealed class DataDirectory : IDisposable
 
     internal LedgerWriter Writer { get; }
 
+    internal Replica Replica { get; }
+
     /// <summary>
     /// Takes the lock, opens and verifies the ledger against itself, its witness and its releases, and finishes what a
     /// crash left undone. Throws <see cref="StorageException"/> with DIRECTORY_LOCKED, LEDGER_BEHIND, LEDGER_CORRUPT or
@@ -59,12 +62,14 @@ public sealed class DataDirectory : IDisposable
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
         DatabaseSession? database = null;
-        Witness? witness = null;
+        IWitness? witness = null;
         try
         {
             bool isNew = !File.Exists(DatabasePath(path));
-            witness = new Witness(options.WitnessPath ?? WitnessPath(path));
-            var dialect = new SqliteDialect(DatabasePath(path));
+            witness = options.WitnessConnectionString is { } elsewhere
+                ? new WitnessRow(elsewhere, options.AllowInsecureWitness)
+                : new Witness(options.WitnessPath ?? WitnessPath(path));
+            Dialect dialect = options.Postgres is { } postgres ? new PostgresDialect(postgres) : new SqliteDialect(DatabasePath(path));
             database = dialect.Connect(writes: true);
             if (isNew) Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
@@ -78,6 +83,8 @@ public sealed class DataDirectory : IDisposable
             database?.Dispose();
             witness?.Dispose();
             lockFile.Dispose();
+            if (e is Npgsql.NpgsqlException and not Npgsql.PostgresException)
+                throw new StorageException(Reasons.LedgerNotServing, "The database of the ledger, or of its witness, cannot be reached.", null, e);
             if (e is DbException or InvalidDataException)
                 throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
             if (e is IOException) options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
@@ -93,6 +100,12 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Whether rows that come are encrypted.</summary>
     public bool HasKey => Options.EncryptionKey is not null;
+
+    /// <summary>
+    /// Where servers share a ledger: a sign of life for the builds that are here, and the right to those of a server that
+    /// is gone. To be called every <see cref="PostgresOptions.LeaseSeconds"/> / 3. Nothing otherwise.
+    /// </summary>
+    public Task<IReadOnlyList<Build>> KeepBuildsAsync() => Replica.KeepBuildsAsync();
 
     /// <summary>Names of the datasets that have rows in the clear, because there was no key when they came.</summary>
     public IReadOnlyList<string> DatasetsInClear() => Read(DatasetTable.InClear);
@@ -151,6 +164,9 @@ public sealed class DataDirectory : IDisposable
     }
 
     internal static string WitnessPath(string path) => Path.Combine(path, "witness");
+
+    /// <summary>Whether other servers use the same ledger.</summary>
+    internal bool IsShared => _dialect.IsShared;
 
     internal string DatasetPath(string uid) => Path.Combine(_path, "datasets", uid);
 
@@ -231,21 +247,12 @@ public sealed class DataDirectory : IDisposable
             catch (FileNotFoundException)
             {
             }
-        return null;
+        return Replica.FetchPosted(release);
     }
-
-    internal Build NewBuild(ReservationRow reservation, ReadOnlyMemory<byte> fingerprint) => Read(d =>
-    {
-        ReleaseRow release = ReleaseTable.GetByReservation(d, reservation.Id);
-        DatasetRow dataset = DatasetTable.GetByUid(d, release.DatasetUid).Row;
-        OperationRow operation = ReleaseTable.FindOperation(d, release.OperationUid)
-            ?? throw new StorageException(Reasons.LedgerCorrupt, "A build has no operation.");
-        return new Build(this, reservation, release, dataset, operation, fingerprint);
-    });
 
     internal IEnumerable<Records> ReadRows(DatasetRow dataset, IReadOnlyList<SegmentRow> segments, Action<long> addRows) =>
         SegmentReader.Read(
-            DatasetPath(dataset.Uid), segments, RowShape.Of(dataset.Definition), () => OpenKey(dataset.Uid), addRows);
+            DatasetPath(dataset.Uid), Replica.Here(dataset, segments), RowShape.Of(dataset.Definition), () => OpenKey(dataset.Uid), addRows);
 
     /// <summary>The data key of a dataset; null if its rows are in the clear.</summary>
     internal DataKey? OpenKey(string datasetUid) => Read(d => KeyTable.Find(d, datasetUid)) is { } wrapped

@@ -14,6 +14,12 @@ abstract class Dialect
     /// <summary>Tables, indexes and triggers, in the order in which they are made.</summary>
     internal abstract IReadOnlyList<string> Schema { get; }
 
+    /// <summary>Whether several servers write to it; a data directory is then what one of them keeps for itself.</summary>
+    internal virtual bool IsShared => false;
+
+    /// <summary>How long a build is its server's own without a sign of life; 0 where there is only one server.</summary>
+    internal virtual long LeaseSeconds => 0;
+
     internal abstract DatabaseSession Connect(bool writes);
 
     /// <summary>Whether the tables were made.</summary>
@@ -21,6 +27,22 @@ abstract class Dialect
 
     /// <summary>Whether every table, index and trigger is there as it was made: a lost one would be a lost guarantee.</summary>
     internal abstract bool IsSchemaWhole(DatabaseSession database);
+
+    /// <summary>Refuses settings of the database that durability does not survive.</summary>
+    internal virtual void CheckServer(DatabaseSession database)
+    {
+    }
+
+    /// <summary>Begins the transaction that makes the tables, alone.</summary>
+    internal abstract void BeginCreate(DatabaseSession database);
+
+    /// <summary>After the tables were made, in that transaction.</summary>
+    internal virtual void Created(DatabaseSession database)
+    {
+    }
+
+    /// <summary>Begins a transaction that reads the database as it is at one moment.</summary>
+    internal abstract void BeginSnapshot(DatabaseSession database);
 
     /// <summary>The database's own check of its file, on a connection of its own; false if it failed.</summary>
     internal abstract bool IsFileWhole();

@@ -18,7 +18,7 @@ public sealed class Ledger
     internal Ledger(DataDirectory directory, byte[] macKey) => (_directory, _macKey) = (directory, macKey);
 
     /// <summary>Last entry that is durable and witnessed.</summary>
-    public LedgerPosition Head => _directory.Writer.Head;
+    public LedgerPosition Head => _directory.Replica.Head;
 
     /// <summary>
     /// Holds the price and gives the right to build. A repeated request gets the same release and operation, and no
@@ -32,15 +32,18 @@ public sealed class Ledger
         (ReservationRow reservation, DatasetRow? newFor, Reservation result) = await _directory.Writer.SubmitAsync(
             "reserve", t => Reserve(t, request), request.Call.ValidateOnly).ConfigureAwait(false);
         return newFor is not null && !request.Call.ValidateOnly
-            ? result with { Build = new(_directory, reservation, result.Release, newFor, result.Operation, request.Fingerprint) }
+            ? result with
+            {
+                Build = _directory.Replica.Begin(new(_directory, reservation, result.Release, newFor, result.Operation, request.Fingerprint)),
+            }
             : result;
     }
 
     /// <summary>Turns the hold into a spend and makes the saved release READY.</summary>
     public async Task<ReleaseRow> PostAsync(Build build, SavedRelease saved)
     {
-        ReleaseRow release = await _directory.Writer.SubmitAsync(
-            "post", t => ReservationTable.Post(t, build.ReservationId, build.Attempt, saved)).ConfigureAwait(false);
+        ReleaseRow release = await _directory.Replica.PostAsync(build.ReservationId, build.Attempt, saved).ConfigureAwait(false);
+        _directory.Replica.End(build);
         _directory.Durably("post", () => _directory.Publish(build.ReservationId, build.Attempt, release.Uid));
         return release;
     }
@@ -54,6 +57,7 @@ public sealed class Ledger
         if (!build.TryCancel()) throw new InvalidOperationException("noise may have been drawn: the hold is not returned");
         await _directory.Writer.SubmitAsync(
             "void", t => ReservationTable.Void(t, build.ReservationId, build.Attempt, errorReason, errorMessage)).ConfigureAwait(false);
+        _directory.Replica.End(build);
     }
 
     /// <summary>
@@ -65,7 +69,7 @@ public sealed class Ledger
         _directory.Durably("restart", () => Disk.Delete(_directory.PendingPath(build.ReservationId, build.Attempt)));
         ReservationRow reservation = await _directory.Writer.SubmitAsync(
             "claim", t => ReservationTable.Claim(t, build.ReservationId, build.Attempt)).ConfigureAwait(false);
-        return _directory.NewBuild(reservation, build.Receipt.Fingerprint);
+        return _directory.Replica.NewBuild(reservation, build.Receipt.Fingerprint);
     }
 
     /// <summary>Entries after a sequence number, oldest first; of the account of one dataset, or of all if null.</summary>

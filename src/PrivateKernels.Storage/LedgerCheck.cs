@@ -14,16 +14,21 @@ static class LedgerCheck
     /// Makes a new ledger, or verifies one: not sealed, of a known schema, whole by SQLite's own check, in agreement with
     /// a replay of its chain, and not behind its witness, which is then brought up to date.
     /// </summary>
-    internal static LedgerIdentity Open(Dialect dialect, DatabaseSession database, Witness witness)
+    internal static LedgerIdentity Open(Dialect dialect, DatabaseSession database, IWitness witness)
     {
+        dialect.CheckServer(database);
+        // Read first: another server may move it on after the snapshot below was taken.
+        LedgerPosition? seen = witness.Read();
         if (!dialect.HasTables(database))
         {
-            if (!witness.IsNew) throw Behind(null, witness.Read());
+            if (!witness.IsNew) throw Behind(null, seen);
             Create(dialect, database);
         }
         if (IsSealed(database)) throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
+        dialect.BeginSnapshot(database);
         LedgerIdentity identity = Verify(dialect, database);
-        CheckWitness(database, witness, identity.Head);
+        database.Execute("COMMIT");
+        CheckWitness(dialect, database, witness, seen, identity.Head);
         return identity;
     }
 
@@ -48,8 +53,15 @@ static class LedgerCheck
 
     static void Create(Dialect dialect, DatabaseSession database)
     {
-        database.Execute("BEGIN");
+        dialect.BeginCreate(database);
+        if (dialect.HasTables(database))
+        {
+            // Another server was first.
+            database.Execute("ROLLBACK");
+            return;
+        }
         foreach (string statement in dialect.Schema) database.Execute(statement);
+        dialect.Created(database);
         database.Execute(
             "INSERT INTO ledger_head (id, ledger_id, epoch, seq, hash, mac_key, sealed, schema_version) VALUES (1, $1, 1, 0, $2, $3, 0, $4)",
             Guid.NewGuid().ToByteArray(), new byte[HashChain.HashBytes], RandomNumberGenerator.GetBytes(32), Dialect.SchemaVersion);
@@ -66,6 +78,8 @@ static class LedgerCheck
 
     internal static bool IsSealed(DatabaseSession database) => database.Number("SELECT sealed FROM ledger_head") != 0;
 
+    internal static LedgerPosition ReadPosition(DatabaseSession database) => ReadHead(database).Item1;
+
     static (LedgerPosition, byte[] MacKey) ReadHead(DatabaseSession database) => database.Query(
         "SELECT ledger_id, epoch, seq, hash, mac_key FROM ledger_head WHERE id = 1",
         static r => (new LedgerPosition((byte[])r[0], r.GetInt64(1), r.GetInt64(2), (byte[])r[3]), (byte[])r[4])) switch
@@ -74,13 +88,30 @@ static class LedgerCheck
         _ => throw Corrupt("The head of the ledger is missing."),
     };
 
-    static void CheckWitness(DatabaseSession database, Witness witness, LedgerPosition head)
+    static void CheckWitness(
+        Dialect dialect, DatabaseSession database, IWitness witness, LedgerPosition? seen, LedgerPosition head)
     {
-        LedgerPosition? seen = witness.Read();
-        if (seen is null && (!witness.IsNew || head.Sequence > 0))
-            throw Corrupt("The witness of the ledger is missing or altered.");
+        // A server that joins others brings a witness of its own that has seen nothing yet.
+        bool mayBeNew = head.Sequence == 0 || dialect.IsShared;
+        if (seen is null && !(witness.IsNew && mayBeNew)) throw Corrupt("The witness of the ledger is missing or altered.");
         if (seen is not null) CheckAgainst(database, head, seen);
-        if (!Witness.Same(seen, head) && !witness.TryAdvance(seen, head)) throw Behind(head, witness.Read());
+        if (!Witness.Same(seen, head) && !Advance(dialect, database, witness, seen, head)) throw Behind(head, witness.Read());
+    }
+
+    /// <summary>
+    /// Brings the witness to a position that is durable. Where several servers share one, what another wrote must be in the
+    /// ledger; false if it is not, or if anybody else wrote at all where there is one server.
+    /// </summary>
+    internal static bool Advance(
+        Dialect dialect, DatabaseSession database, IWitness witness, LedgerPosition? from, LedgerPosition to)
+    {
+        while (!witness.TryAdvance(from, to))
+        {
+            from = witness.Read();
+            if (!dialect.IsShared || from is null || !Has(database, from)) return false;
+            if (from.Sequence >= to.Sequence) return true;
+        }
+        return true;
     }
 
     /// <summary>LEDGER_BEHIND unless the ledger has what its witness saw.</summary>

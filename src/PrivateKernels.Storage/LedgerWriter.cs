@@ -15,7 +15,7 @@ sealed class LedgerWriter : IDisposable
 {
     readonly Dialect _dialect;
     readonly DatabaseSession _database;
-    readonly Witness _witness;
+    readonly IWitness _witness;
     readonly StorageOptions _options;
     readonly BlockingCollection<Command> _queue;
     readonly Thread _thread;
@@ -24,7 +24,7 @@ sealed class LedgerWriter : IDisposable
     volatile bool _failed;
 
     internal LedgerWriter(
-        Dialect dialect, DatabaseSession database, Witness witness, LedgerPosition head, StorageOptions options)
+        Dialect dialect, DatabaseSession database, IWitness witness, LedgerPosition head, StorageOptions options)
     {
         (_dialect, _database, _witness, Head, _options) = (dialect, database, witness, head, options);
         _queue = new(options.WriterQueue);
@@ -114,7 +114,8 @@ sealed class LedgerWriter : IDisposable
         catch (Exception e)
         {
             // Whatever it was, it is not known what is on disk now.
-            Fail(74, "A durable step of the ledger failed.", e);
+            int code = e is StorageException refused ? Reasons.ExitCode(refused.Reason) ?? 74 : 74;
+            Fail(code, "A durable step of the ledger failed.", e);
         }
     }
 
@@ -133,14 +134,14 @@ sealed class LedgerWriter : IDisposable
         HitAll(commands, "before_commit");
         _database.Execute("COMMIT");
         HitAll(commands, "after_commit");
-        if (transaction.Head.Sequence != Head.Sequence && !Advance(commands, transaction.Head)) return;
+        if (transaction.Head.Sequence != transaction.Begun.Sequence && !Advance(commands, transaction.Head)) return;
         commands.ForEach(static c => c.Complete());
     }
 
     bool Advance(List<Command> commands, LedgerPosition head)
     {
         HitAll(commands, "before_witness");
-        if (!_witness.TryAdvance(Head, head))
+        if (!LedgerCheck.Advance(_dialect, _database, _witness, Head, head))
         {
             Fail(76, "The witness of the ledger was moved by another process: two servers run on copies of one ledger.", null);
             return false;

@@ -17,7 +17,8 @@ sealed class Recovery(DataDirectory directory)
         foreach (ReservationRow posted in reservations.Where(static r => r.State == ReservationState.Posted)) FinishRename(posted);
         var builds = new List<Build>();
         foreach (ReservationRow open in reservations.Where(static r => r.State == ReservationState.Reserved))
-            if (!PostIfWhole(open)) builds.Add(NextAttempt(open));
+            // Where servers share a ledger, an open build may run elsewhere: it is taken over when its lease has passed.
+            if (!PostIfWhole(open) && !directory.IsShared) builds.Add(NextAttempt(open));
         DeletePending(static _ => true);
         directory.Jobs.DeleteStrayFiles();
         return builds;
@@ -83,7 +84,7 @@ sealed class Recovery(DataDirectory directory)
         using (FileStream stream = Disk.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) Disk.Sync(stream);
         Disk.SyncDirectory(directory.PendingDirectory);
         var saved = new SavedRelease(SHA256.HashData(file), file.Length);
-        directory.Writer.SubmitAsync("post", t => ReservationTable.Post(t, open.Id, open.Attempt, saved)).GetAwaiter().GetResult();
+        directory.Replica.PostAsync(open.Id, open.Attempt, saved).GetAwaiter().GetResult();
         directory.Publish(open.Id, open.Attempt, release.Uid);
         return true;
     }
@@ -109,9 +110,7 @@ sealed class Recovery(DataDirectory directory)
         DeletePending(name => name.StartsWith(prefix, StringComparison.Ordinal));
         ReservationRow next = directory.Writer.SubmitAsync("claim", t => ReservationTable.Claim(t, open.Id, open.Attempt))
             .GetAwaiter().GetResult();
-        LedgerRow reserve = directory.Read(d => LedgerEntries.Read(
-            d, directory.Writer.Head.LedgerId, null, open.ReserveSequence - 1, open.ReserveSequence, 1)[0]);
-        return directory.NewBuild(next, reserve.Body.Fingerprint);
+        return directory.Replica.NewBuild(next);
     }
 
     void DeletePending(Predicate<string> isGone)

@@ -71,17 +71,18 @@ static class ReservationTable
         database.Execute(
             """
             INSERT INTO reservations (reservation_id, account_id, parent, request_id, request_hash, units, state, snapshot_mark,
-              snapshot_digest, attempt, reserve_seq, release_uid) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, 1, $9, $10)
+              snapshot_digest, attempt, reserve_seq, release_uid, lease_until_s)
+              VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, 1, $9, $10, $11)
             """,
             id, account.Id, request.Call.Parent, request.Call.RequestId, request.Call.RequestHash, request.Cost.Units, mark, digest,
-            at.Sequence, releaseUid);
+            at.Sequence, releaseUid, t.LeaseUntil);
         database.Execute(
             """
             INSERT INTO releases (uid, dataset_id, dataset_uid, id, reservation_id, spec, mechanism, noise_scale, sensitivity, state,
-              operation_uid, created_s, sha256, size_bytes, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, x'', 0, 1)
+              operation_uid, created_s, sha256, size_bytes, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, 0, 1)
             """,
             releaseUid, row.Id, row.Uid, request.ReleaseId, id, request.Spec, request.Mechanism, request.NoiseScale,
-            request.Sensitivity, operationUid, t.Time);
+            request.Sensitivity, operationUid, t.Time, Array.Empty<byte>());
         database.Execute(
             """
             INSERT INTO operations (uid, dataset_id, target, creator, created_s, error_reason, error_message)
@@ -94,9 +95,22 @@ static class ReservationTable
     /// <summary>Takes the next attempt; the holder of this one can neither post nor void any more.</summary>
     internal static ReservationRow Claim(Transaction t, ReadOnlyMemory<byte> id, int attempt) =>
         t.Database.Execute(
-            "UPDATE reservations SET attempt = attempt + 1 WHERE reservation_id = $1 AND state = 1 AND attempt = $2", id, attempt) == 1
+            "UPDATE reservations SET attempt = attempt + 1, lease_until_s = $3 WHERE reservation_id = $1 AND state = 1 AND attempt = $2",
+            id, attempt, t.LeaseUntil) == 1
             ? Get(t.Database, id)
             : throw Lost();
+
+    /// <summary>Takes the next attempt of every build whose server gave no sign of life for the time of its lease.</summary>
+    internal static List<ReservationRow> ClaimExpired(Transaction t) =>
+        t.Database.Query($"{Select} WHERE state = 1 AND lease_until_s < $1 ORDER BY reserve_seq", Read, t.Time)
+            .ConvertAll(r => Claim(t, r.Id, r.Attempt));
+
+    internal static bool HasExpired(DatabaseSession database, DateTimeOffset now) =>
+        database.Number("SELECT COUNT(*) FROM reservations WHERE state = 1 AND lease_until_s < $1", now) > 0;
+
+    /// <summary>A sign of life; false if the attempt is no longer the current one.</summary>
+    internal static bool Renew(Transaction t, ReadOnlyMemory<byte> id, int attempt) => t.Database.Execute(
+        "UPDATE reservations SET lease_until_s = $1 WHERE reservation_id = $2 AND state = 1 AND attempt = $3", t.LeaseUntil, id, attempt) == 1;
 
     /// <summary>Guarantee: succeeds for one attempt of a reservation, once; from its commit on that draw is the release.</summary>
     internal static ReleaseRow Post(Transaction t, ReadOnlyMemory<byte> id, int attempt, SavedRelease saved)

@@ -19,6 +19,10 @@ sealed class SqliteDialect(string path) : Dialect
         return Statements.All(present.Contains);
     }
 
+    internal override void BeginCreate(DatabaseSession database) => database.Execute("BEGIN IMMEDIATE");
+
+    internal override void BeginSnapshot(DatabaseSession database) => database.Execute("BEGIN");
+
     internal override bool IsFileWhole()
     {
         using DatabaseSession session = Connect(writes: false);
@@ -37,7 +41,8 @@ sealed class SqliteDialect(string path) : Dialect
 
     internal override void Settle(DatabaseSession database) => database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
 
-    static readonly string[] Statements =
+    /// <summary>Tables and indexes; another dialect has them with its own names of types.</summary>
+    internal static readonly string[] Tables =
     [
         """
         CREATE TABLE ledger_head (id INTEGER PRIMARY KEY CHECK (id = 1), ledger_id BLOB NOT NULL CHECK (length(ledger_id) = 16),
@@ -66,12 +71,6 @@ sealed class SqliteDialect(string path) : Dialect
           UNIQUE (parent, request_id)) STRICT
         """,
         "CREATE INDEX reservations_by_release ON reservations (release_uid)",
-        "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'append-only'); END",
-        "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'append-only'); END",
-        """
-        CREATE TRIGGER reservation_final BEFORE UPDATE ON reservations WHEN OLD.state <> 1
-          BEGIN SELECT RAISE(ABORT, 'resolved once'); END
-        """,
         """
         CREATE TABLE datasets (row_id INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,
           account_id INTEGER REFERENCES accounts, definition BLOB NOT NULL, display_name TEXT NOT NULL,
@@ -123,6 +122,17 @@ sealed class SqliteDialect(string path) : Dialect
         CREATE TABLE idempotency (method TEXT NOT NULL, parent TEXT NOT NULL, request_id TEXT NOT NULL,
           request_hash BLOB NOT NULL, response BLOB NOT NULL, at_s INTEGER NOT NULL,
           PRIMARY KEY (method, parent, request_id)) STRICT
+        """,
+    ];
+
+    static readonly string[] Statements =
+    [
+        .. Tables,
+        "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+        "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+        """
+        CREATE TRIGGER reservation_final BEFORE UPDATE ON reservations WHEN OLD.state <> 1
+          BEGIN SELECT RAISE(ABORT, 'resolved once'); END
         """,
     ];
 }

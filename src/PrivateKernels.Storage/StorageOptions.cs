@@ -6,6 +6,17 @@ namespace PrivateKernels.Storage;
 /// </summary>
 public delegate void FatalExit(int exitCode, string message, Exception? cause);
 
+/// <summary>A ledger in PostgreSQL.</summary>
+/// <param name="ConnectionString">Off this machine with SSL Mode=VerifyFull, unless <paramref name="AllowInsecure"/>.</param>
+/// <param name="RequireSynchronousStandby">Neither start nor spend while no standby is synchronous.</param>
+/// <param name="LeaseSeconds">Another server takes a build over after this time without a sign of life.</param>
+public sealed record PostgresOptions(
+    string ConnectionString, bool RequireSynchronousStandby = false, bool AllowInsecure = false, long LeaseSeconds = 30)
+{
+    /// <summary>Without the connection string, which may hold a password.</summary>
+    public override string ToString() => nameof(PostgresOptions);
+}
+
 /// <summary>What can be set about a data directory.</summary>
 public sealed record StorageOptions
 {
@@ -14,6 +25,15 @@ public sealed record StorageOptions
 
     /// <summary>Wraps the data keys of datasets; null = rows are stored in the clear. The caller disposes of it.</summary>
     public EncryptionKey? EncryptionKey { get; init; }
+
+    /// <summary>A PostgreSQL that holds the ledger, shared by several servers; null = SQLite in the data directory.</summary>
+    public PostgresOptions? Postgres { get; init; }
+
+    /// <summary>A PostgreSQL that holds the witness, instead of the file; null = the file.</summary>
+    public string? WitnessConnectionString { get; init; }
+
+    /// <summary>Lets <see cref="WitnessConnectionString"/> go over an unverified connection.</summary>
+    public bool AllowInsecureWitness { get; init; }
 
     /// <summary>Default: writes the message to standard error and leaves without running anything else.</summary>
     public FatalExit FatalExit { get; init; } = ProcessExit.Now;

@@ -10,6 +10,12 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
 
     internal DateTimeOffset Time { get; } = time;
 
+    /// <summary>Last entry before this transaction.</summary>
+    internal LedgerPosition Begun { get; } = head;
+
+    /// <summary>Until when a build that is begun now is its server's own, in seconds; null where there is one server.</summary>
+    internal long? LeaseUntil => Dialect.IsShared ? Time.ToUnixTimeSeconds() + Dialect.LeaseSeconds : null;
+
     /// <summary>Last entry, those of this transaction included.</summary>
     internal LedgerPosition Head { get; private set; } = head;
 

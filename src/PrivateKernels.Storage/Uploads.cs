@@ -79,7 +79,7 @@ sealed class Uploads(DataDirectory directory)
     /// count a record twice.
     /// </summary>
     Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
-        directory.Writer.SubmitAsync("finish", t =>
+        directory.Replica.ShareAsync(dataset, segments, () => directory.Writer.SubmitAsync("finish", t =>
         {
             DatasetRow now = DatasetTable.GetByUid(t.Database, dataset.Uid).Row;
             if (now.State == DatasetState.Deleted) throw new StorageException(Reasons.DatasetDeleted, "The dataset is deleted.");
@@ -106,7 +106,7 @@ sealed class Uploads(DataDirectory directory)
                 rows, batches, dataset.Uid, uploadId);
             CellTable.Delete(t.Database, dataset.Uid, uploadId);
             return rows;
-        });
+        }));
 
     internal void Forget(string datasetUid, string uploadId)
     {

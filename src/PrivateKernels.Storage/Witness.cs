@@ -2,6 +2,19 @@ using System.Buffers.Binary;
 
 namespace PrivateKernels.Storage;
 
+/// <summary>The newest position of the ledger, kept apart from it.</summary>
+interface IWitness : IDisposable
+{
+    /// <summary>Whether nothing was ever written.</summary>
+    bool IsNew { get; }
+
+    /// <summary>The newest position; null if there is none.</summary>
+    LedgerPosition? Read();
+
+    /// <summary>Replaces one position by another, durably; false if it holds anything but <paramref name="from"/>.</summary>
+    bool TryAdvance(LedgerPosition? from, LedgerPosition to);
+}
+
 /// <summary>
 /// The newest position of the ledger, in a file of its own: two slots of 4096 bytes, written in turn, so that a torn
 /// write leaves the other one.
@@ -10,7 +23,7 @@ namespace PrivateKernels.Storage;
 /// Guarantee: the slot is on disk before any effect of the position is acknowledged. A ledger that lost commits (a
 /// flipped bit in SQLite's write-ahead log drops all later ones silently) is behind it and is not served.
 /// </remarks>
-sealed class Witness : IDisposable
+sealed class Witness : IWitness
 {
     const int SlotBytes = 4096, RecordBytes = 76;
     const ulong Magic = 0x3153_5345_4E54_4957; // "WITNESS1"
@@ -36,10 +49,10 @@ sealed class Witness : IDisposable
     }
 
     /// <summary>Whether nothing was ever written whole: a later write would have made the file two slots long.</summary>
-    internal bool IsNew => _file.Length <= SlotBytes && Read() is null;
+    public bool IsNew => _file.Length <= SlotBytes && Read() is null;
 
     /// <summary>The newest position in a slot that is whole; null if there is none.</summary>
-    internal LedgerPosition? Read()
+    public LedgerPosition? Read()
     {
         Array.Clear(_slots);
         RandomAccess.Read(_file.SafeFileHandle, _slots, 0);
@@ -56,7 +69,7 @@ sealed class Witness : IDisposable
     /// Replaces <paramref name="from"/> by <paramref name="to"/>; false if the file holds anything but what this process
     /// wrote last: then another server runs on a copy.
     /// </summary>
-    internal bool TryAdvance(LedgerPosition? from, LedgerPosition to)
+    public bool TryAdvance(LedgerPosition? from, LedgerPosition to)
     {
         if (!Same(Read(), from)) return false;
         LedgerPosition? first = Decode(_slots);

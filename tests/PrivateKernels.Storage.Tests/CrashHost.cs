@@ -16,8 +16,9 @@ static class CrashHost
 
     /// <param name="path">Data directory.</param>
     /// <param name="failpoint">Where to stop; "none" = nowhere.</param>
+    /// <param name="postgres">Where the ledger is; null = SQLite.</param>
     /// <param name="action">"kill" (SIGKILL), "fail" (an I/O error), or "restore" (SIGKILL in a restore that accepts loss).</param>
-    internal static async Task<int> Run(string path, string failpoint, string action)
+    internal static async Task<int> Run(string path, string failpoint, string action, PostgresOptions? postgres)
     {
         Failpoint.Action = name =>
         {
@@ -31,7 +32,7 @@ static class CrashHost
             Restore.Run(path, null, [], acceptLoss: true, TimeProvider.System);
             return 0;
         }
-        DataDirectory? opened = Open(path);
+        DataDirectory? opened = Open(path, postgres);
         if (opened is null) return 75;
         using (DataDirectory directory = opened)
         {
@@ -45,11 +46,11 @@ static class CrashHost
         return 0;
     }
 
-    static DataDirectory? Open(string path)
+    static DataDirectory? Open(string path, PostgresOptions? postgres)
     {
         try
         {
-            return DataDirectory.Open(path, new StorageOptions());
+            return DataDirectory.Open(path, new StorageOptions { Postgres = postgres });
         }
         catch (StorageException e) when (Reasons.ExitCode(e.Reason) == 75)
         {

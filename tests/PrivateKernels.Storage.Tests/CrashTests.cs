@@ -86,7 +86,8 @@ public sealed class CrashTests
 
     internal sealed record Life(int ExitCode, IReadOnlyList<string> Lines);
 
-    internal static async Task<Life> Run(Scratch scratch, string failpoint, string action, string host = "crash-host")
+    internal static async Task<Life> Run(
+        Scratch scratch, string failpoint, string action, string host = "crash-host", string? connection = null)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!, [])
         {
@@ -96,6 +97,7 @@ public sealed class CrashTests
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
             start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
         foreach (string argument in (string[])[host, scratch.Path, failpoint, action]) start.ArgumentList.Add(argument);
+        if (connection is not null) start.ArgumentList.Add(connection);
         // The process lives for a moment: quick code at once is worth more than fast code later.
         start.Environment["DOTNET_TieredPGO"] = "0";
         using Process process = Process.Start(start)!;

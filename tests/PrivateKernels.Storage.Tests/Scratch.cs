@@ -11,8 +11,13 @@ sealed class Scratch : IDisposable
 
     readonly string? _owned;
 
-    internal Scratch(string? path = null)
+    readonly PostgresOptions? _postgres;
+
+    /// <param name="path">Null = a temporary folder.</param>
+    /// <param name="postgres">Where the ledger is; null = SQLite in the folder.</param>
+    internal Scratch(string? path = null, PostgresOptions? postgres = null)
     {
+        _postgres = postgres;
         _owned = path is null ? Directory.CreateTempSubdirectory("pk-storage-").FullName : null;
         Path = path ?? _owned!;
     }
@@ -29,7 +34,7 @@ sealed class Scratch : IDisposable
     /// <summary>Exits that were asked for; the process of a test goes on.</summary>
     internal List<(int Code, string Message)> Exits { get; } = [];
 
-    internal StorageOptions Options => new() { FatalExit = (code, message, _) => Exits.Add((code, message)) };
+    internal StorageOptions Options => new() { Postgres = _postgres, FatalExit = (code, message, _) => Exits.Add((code, message)) };
 
     internal DataDirectory Open(StorageOptions? options = null) => DataDirectory.Open(Path, options ?? Options);
 

@@ -1,0 +1,65 @@
+using PrivateKernels.Client;
+using PrivateKernels.Server;
+
+namespace PrivateKernels.Tests;
+
+/// <summary>Two servers over one PostgreSQL, as clients see them.</summary>
+public sealed class ReplicaTests(PostgresServer postgres) : IDisposable
+{
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("pk-replica-");
+
+    static CancellationToken Now => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task What_one_server_takes_in_and_releases_the_other_answers_to_the_same_bit()
+    {
+        string ledger = postgres.NewSchema(), witness = postgres.NewSchema();
+        await using ServerHost left = await StartAsync("left", ledger, witness);
+        await using ServerHost right = await StartAsync("right", ledger, witness);
+        using PrivateKernelsClient one = new($"{left.Address}"), two = new($"{right.Address}");
+        await one.CreateDatasetAsync("people", new() { Domain = new(2, maxNorm: 2), Budget = new(5, 1e-5) }, Now);
+        await one.Dataset("people").IngestAsync(new float[] { 0.1f, 0.2f, 0.8f, 0.9f }, 2, null, null, Now);
+        var spec = new ReleaseRequest { Function = "l2_squared", Mu = 0.5 };
+        await two.Dataset("people").CreateReleaseAsync("r", spec, null, null, Now);
+        var point = new Points(new float[] { 0.5f, 0.5f }, 2);
+        Answers here = await one.Release("people", "r").QueryAsync(point, cancellation: Now);
+        Answers there = await two.Release("people", "r").QueryAsync(point, cancellation: Now);
+        Assert.Equal(there.Values, here.Values);
+        Assert.Equal(
+            await one.Release("people", "r").DownloadAsync(null, Now), await two.Release("people", "r").DownloadAsync(null, Now));
+        V1.Budget budget = await one.Dataset("people").GetBudgetAsync(Now);
+        Assert.Equal((await two.Dataset("people").GetBudgetAsync(Now)).SpentUnits, budget.SpentUnits);
+        Assert.True(budget.SpentUnits > 0);
+    }
+
+    [Theory]
+    [InlineData("--Ledger:Provider", "Postgres")]
+    [InlineData("--Ledger:ConnectionString", "Host=/tmp")]
+    [InlineData("--Ledger:RequireSynchronousStandby", "true")]
+    public void A_provider_and_its_settings_belong_together(string key, string value) =>
+        Assert.Contains("Ledger:", Assert.Throws<ConfigurationException>(() => Configuration.Read([key, value])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task A_connection_that_would_go_unverified_is_refused_without_showing_its_password()
+    {
+        var refused = await Assert.ThrowsAsync<ConfigurationException>(
+            () => StartAsync("off", "Host=db.example;Password=hunter2", "Host=db.example;Password=hunter2"));
+        Assert.Contains("VerifyFull", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", refused.Message + Options("off", "Password=hunter2", "Password=hunter2"), StringComparison.Ordinal);
+    }
+
+    Task<ServerHost> StartAsync(string name, string ledger, string witness) => ServerHost.StartAsync(Options(name, ledger, witness));
+
+    ServerOptions Options(string name, string ledger, string witness) => new()
+    {
+        Data = new() { Directory = Path.Combine(_folder.FullName, name) },
+        Ledger = new() { Provider = LedgerProvider.Postgres, ConnectionString = ledger },
+        Witness = new() { ConnectionString = witness },
+        Grpc = new() { Listen = "127.0.0.1:0" },
+        Engine = new() { Threads = 1, Prefer = EnginePreference.Simd },
+        Build = new() { CompletionQuantum = TimeSpan.Zero },
+        Shutdown = new() { Drain = TimeSpan.Zero },
+    };
+}

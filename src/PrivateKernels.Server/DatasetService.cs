@@ -35,15 +35,13 @@ sealed class DatasetService(
         int size = Paging.Size(request.PageSize);
         (string, long)? after = null;
         if (Paging.Position(request.PageToken, binding) is { } position)
-            after = position.Split(' ') is [var id, var last] && Names.IsId(id) && long.TryParse(last, out long row)
-                ? (id, row)
-                : throw Paging.Invalid();
+            after = position.Split(' ') is [var id, var uid] && Names.IsId(id) ? After(id, uid) : throw Paging.Invalid();
         Caller caller = Caller.Of(context);
         var response = new V1.ListDatasetsResponse();
         response.NextPageToken = Paging.Fill(
             Granted(caller, after, size + 1, request.ShowDeleted, context.CancellationToken), size, response.Datasets,
             row => DatasetWire.ToWire(row, caller.IsOwner),
-            static row => FormattableString.Invariant($"{row.Id} {row.Row}"), binding);
+            static row => $"{row.Id} {row.Uid}", binding);
         return Task.FromResult(response);
     }
 
@@ -152,6 +150,14 @@ sealed class DatasetService(
         (string json, LedgerCertificate head) = directory.Ledger.ExportEvents(Names.Dataset(request.Parent, "parent"));
         return Task.FromResult(new V1.ExportPrivacyEventsResponse { EventsJson = json, Head = DatasetWire.ToWire(head) });
     }
+
+    /// <summary>
+    /// Where a dataset stands in the list. Not its row, which would tell how many datasets there are that the caller may not see.
+    /// </summary>
+    (string Id, long Row) After(string id, string uid) =>
+        directory.Datasets.List((id, 0), 1000, showDeleted: true).FirstOrDefault(row => row.Id == id && row.Uid == uid) is { } last
+            ? (id, last.Row)
+            : throw Paging.Invalid();
 
     /// <summary>Datasets in name order that the caller has a grant for.</summary>
     List<DatasetRow> Granted(

@@ -150,6 +150,9 @@ public sealed class AccessTests
     [InlineData("""{ "keys": [ { "id": "a", "role": "owner", "datasets": ["A b"], "sha256": "HASH" } ] }""", "datasets")]
     [InlineData("""{ "keys": [ { "id": "a", "role": "owner", "datasets": ["*"], "sha256": "12" } ] }""", "sha256")]
     [InlineData("""{ "keys": [ { "id": "a", "role": "owner", "datasets": ["*"] } ] }""", "sha256")]
+    [InlineData("""{ "keys": [ null ] }""", "object")]
+    [InlineData("""{ "keys": [ { "id": "a", "role": "owner", "datasets": [null], "sha256": "HASH" } ] }""", "datasets")]
+    [InlineData("""{ "keys": [ { "id": null, "role": "owner", "datasets": ["*"], "sha256": "HASH" } ] }""", "line 1")]
     [InlineData("""{ "keys": [ { "id": "a", "rolle": "owner", "datasets": ["*"], "sha256": "HASH" } ] }""", "line 1")]
     public void A_wrong_entry_of_the_keys_file_is_named(string text, string named)
     {

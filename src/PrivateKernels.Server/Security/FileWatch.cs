@@ -42,8 +42,9 @@ sealed class FileWatch : IDisposable
             _seen = now;
             _reload();
         }
-        catch (Exception e) when (e is ConfigurationException or IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e)
         {
+            // Whatever is wrong with a file that somebody edits, it must not end a server that serves.
             _log.Write(LogLevel.Error, "configuration", ("key", _key), ("type", e.GetType().Name),
                 ("note", "the file was changed and cannot be used; what was read before stays in force"));
         }

@@ -84,11 +84,14 @@ public sealed class KeyFile
             // The text of the exception quotes the file.
             throw new ConfigurationException($"{path} is not a keys file (line {e.LineNumber + 1}).");
         }
-        KeyEntry[] keys = [.. document?.Keys ?? []];
+        var keys = new List<KeyEntry>();
         var ids = new HashSet<string>();
-        for (int i = 0; i < keys.Length; i++)
-            if ((keys[i].Fault() ?? (ids.Add(keys[i].Id) ? null : "id is there twice")) is { } fault)
-                throw new ConfigurationException($"{path}, key {i + 1}: {fault}.");
+        foreach (KeyEntry? key in document?.Keys ?? [])
+        {
+            string? fault = key is null ? "must be an object" : key.Fault() ?? (ids.Add(key.Id) ? null : "id is there twice");
+            if (key is null || fault is not null) throw new ConfigurationException($"{path}, key {keys.Count + 1}: {fault}.");
+            keys.Add(key);
+        }
         return new KeyFile(keys);
     }
 

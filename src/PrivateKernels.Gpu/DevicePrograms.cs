@@ -27,7 +27,8 @@ static class DevicePrograms
     [
         typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
         typeof(MomentPrograms), typeof(ClampPrograms), typeof(PowerPrograms), typeof(SphericalPrograms),
-        typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(WeightedPrograms), typeof(ProjectPrograms),
+        typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(WeightedPrograms),
+        typeof(PreciseSumPrograms), typeof(ProjectPrograms),
     ];
 
     /// <summary>All programs in name order.</summary>

@@ -197,16 +197,18 @@ public sealed class GpuEngine : IEngine
     public void AddExactSums(PairFunction function, Points points, Points queries, Span<double> sums)
     {
         Expect(points.Dimension == queries.Dimension && sums.Length == queries.Count);
-        if (DeviceProfile.Of(function) is not { } profile || queries.Count == 0)
+        var result = new double[sums.Length];
+        Func<Device, DeviceTask>? start = null;
+        if (DeviceProfile.Of(function) is { } profile)
+            start = device => new ExactSumTask(device, profile, points.Count, queries, result);
+        else if (PreciseSumTask.ProgramOf(function) is { } program && _workers.All(static w => w.Description.HasDouble))
+            start = device => new PreciseSumTask(device, function, program, points.Count, queries, result);
+        if (start is null || queries.Count == 0)
         {
             _fallback.AddExactSums(function, points, queries, sums);
             return;
         }
-        var result = new double[sums.Length];
-        Run(
-            points,
-            device => new ExactSumTask(device, profile, points.Count, queries, result),
-            (_, rest) => _fallback.AddExactSums(function, rest, queries, result));
+        Run(points, start, (_, rest) => _fallback.AddExactSums(function, rest, queries, result));
         for (int q = 0; q < result.Length; q++) sums[q] += result[q];
     }
 

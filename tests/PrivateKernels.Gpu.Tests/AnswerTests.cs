@@ -68,13 +68,12 @@ public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, ID
     {
         PairFunctionEntry entry = Catalog.Functions.Single(f => f.Name == name);
         PairFunction function = Catalog.Create(name, entry.UsesBandwidth ? 4 : 0, entry.UsesExponent ? 1.5 : 0);
-        using var engine = new GpuEngine([Devices.UnderTest], _simd, new GpuOptions { IsForced = true });
         foreach ((int points, int queries, int dimension) in new[] { (1, 1, 1), (131, 130, 9) })
         {
             var samples = new Samples(31);
             Points x = samples.NormalPoints(points, dimension), y = samples.NormalPoints(queries, dimension);
             var sums = new double[queries];
-            engine.AddExactSums(function, x, y, sums);
+            _engine.AddExactSums(function, x, y, sums);
             for (int q = 0; q < queries; q++)
             {
                 double exact = Enumerable.Range(0, points).Sum(row => function.Evaluate(x.Row(row), y.Row(q)));
@@ -85,6 +84,49 @@ public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, ID
                 Assert.InRange(sums[q], exact - 5e-6 * scale, exact + 5e-6 * scale);
             }
         }
+    }
+
+    [Theory]
+    [InlineData("arc_cosine_0", 0)]
+    [InlineData("arc_cosine_1", 0)]
+    [InlineData("ntk_relu_1", 0)]
+    [InlineData("lp_p", 0.3)]
+    [InlineData("lp_p", 4)]
+    [InlineData("lp_p", 6)]
+    [InlineData("rational_quadratic", 50)]
+    public void Exact_sums_in_double_precision_hold_where_single_precision_would_not(string name, double exponent)
+    {
+        PairFunction function = Catalog.Create(name, name == "rational_quadratic" ? 1 : 0, exponent);
+        var samples = new Samples(34);
+        // Equal, opposite and nearly opposite vectors, and the zero vector; a pair alone, so that nothing hides it.
+        Points y = samples.NormalPoints(1, 20);
+        (float, float)[] changes = [(1, 0), (-1, 0), (-3, 0.01f), (2, 0.01f), (0, 0), (30, 0)];
+        foreach ((float factor, float shift) in changes)
+        {
+            float[] x = [.. y.Values.ToArray().Select((v, k) => v * factor + (k == 0 ? shift : 0))];
+            var sum = new double[1];
+            _engine.AddExactSums(function, new Points(x, 20), y, sum);
+            double exact = function.Evaluate<float>(x, y.Row(0));
+            Assert.Equal(exact, sum[0], 1e-6 * Math.Abs(exact) + 1e-15);
+        }
+    }
+
+    [Fact]
+    public void Logarithm_exponential_and_angle_are_right_to_thirteen_digits()
+    {
+        var samples = new Samples(35);
+        for (int i = 0; i < 20_000; i++)
+        {
+            double x = Math.ScaleB(1 + samples.Uniform(), i % 200 - 100);
+            Assert.Equal(Math.Log2(x), PreciseMath.Log2(x), 1e-13 * Math.Max(1, Math.Abs(Math.Log2(x))));
+            double e = 1000 * (samples.Uniform() - 0.5);
+            Assert.Equal(1, PreciseMath.Exp2(e) / Math.Pow(2, e), 2e-13);
+            double a = samples.Uniform(), b = Math.ScaleB(samples.Uniform(), -(i % 60));
+            Assert.Equal(1, PreciseMath.Angle(b, a) / Math.Atan2(b, a), 1e-14);
+            Assert.Equal(Math.Atan2(a, b), PreciseMath.Angle(a, b), 1e-14);
+        }
+        Assert.Equal(0, PreciseMath.Exp2(-1001));
+        Assert.Equal(0, PreciseMath.Angle(0, 1));
     }
 
     static double Length(ReadOnlySpan<float> x)

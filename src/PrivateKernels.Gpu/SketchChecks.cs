@@ -16,7 +16,7 @@ static class SketchChecks
 {
     const int Records = 257, Dimension = 20, Frequencies = 96, Landmarks = 40, Cells = 64;
 
-    static readonly Lazy<IReadOnlyList<SketchCheck>> Checks = new(Make);
+    static readonly Lazy<IReadOnlyList<SketchCheck>> Checks = new(static () => Make());
 
     public static IReadOnlyList<SketchCheck> All => Checks.Value;
 

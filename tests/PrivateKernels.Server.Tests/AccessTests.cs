@@ -59,7 +59,7 @@ public sealed class AccessTests
 
         keys.Revoke("analyst");
         Failure refused = new(StatusCode.OK, "", new Dictionary<string, string>(), new());
-        for (int i = 0; i < 100 && refused.Reason.Length == 0; i++)
+        for (int i = 0; i < 600 && refused.Reason.Length == 0; i++)
         {
             await Task.Delay(100, Now);
             refused = await ListAsync(server, analyst);
@@ -78,7 +78,7 @@ public sealed class AccessTests
         string owner = keys.Add("owner", Role.Owner, "*");
         await using TestServer server = await StartAsync(o => o with { Security = new() { KeysFile = keys.Path } });
         await File.WriteAllTextAsync(keys.Path, "{ not json", Now);
-        for (int i = 0; i < 100 && !server.Log.ToString().Contains("Security:KeysFile", StringComparison.Ordinal); i++)
+        for (int i = 0; i < 600 && !server.Log.ToString().Contains("Security:KeysFile", StringComparison.Ordinal); i++)
             await Task.Delay(100, Now);
         Assert.Contains("Security:KeysFile", server.Log.ToString(), StringComparison.Ordinal);
         Assert.Equal("", (await ListAsync(server, owner)).Reason);

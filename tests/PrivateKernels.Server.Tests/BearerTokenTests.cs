@@ -44,6 +44,9 @@ public sealed class BearerTokenTests : IDisposable
         KeyHolder both = KeyHolder.Of(server.Channel, Token(role: new[] { "analyst", "auditor", "chef" }, datasets: new[] { "*" }));
         Assert.Equal(2, (await both.Datasets.ListDatasetsAsync(new ListDatasetsRequest())).Datasets.Count);
         await both.Datasets.ListLedgerEntriesAsync(new ListLedgerEntriesRequest());
+        using var upload = KeyHolder.Of(server.Channel, Token()).Datasets.IngestPoints();
+        await upload.RequestStream.WriteAsync(Start("mine", NewId()));
+        Assert.True(await upload.ResponseStream.MoveNext(CancellationToken.None));
         string log = server.Log.ToString();
         Assert.Matches("\"key\":\"oidc:[0-9a-f]{16}\"", log);
         Assert.DoesNotContain("alice", log, StringComparison.Ordinal);
@@ -89,6 +92,20 @@ public sealed class BearerTokenTests : IDisposable
         }
         await KeyHolder.Of(server.Channel, good).Datasets.ListDatasetsAsync(new ListDatasetsRequest());
         Assert.DoesNotContain(parts[2], server.Log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_open_stream_ends_with_the_token_that_opened_it()
+    {
+        var log = new JsonLog(null, Microsoft.Extensions.Logging.LogLevel.None);
+        var clock = new HandClock();
+        using var telemetry = new Telemetry(new());
+        var tokens = new BearerTokens(WithTokens(new()).OpenIdConnect, log);
+        var access = new Access(null, tokens, ClientCertificates.None, new(), log, clock, telemetry);
+        var caller = new Caller("oidc:0123456789abcdef", Role.Analyst, null) { Expires = clock.GetUtcNow().AddMinutes(1) };
+        Assert.Equal(caller, access.Current(caller));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal("CREDENTIALS_INVALID", Assert.Throws<Refusal>(() => access.Current(caller)).Reason);
     }
 
     [Fact]

@@ -159,7 +159,7 @@ public sealed class TlsTests : IAsyncLifetime
 
     static async Task LoggedAsync(TestServer server, string text)
     {
-        for (int i = 0; i < 100 && !server.Log.ToString().Contains(text, StringComparison.Ordinal); i++) await Task.Delay(100, Now);
+        for (int i = 0; i < 600 && !server.Log.ToString().Contains(text, StringComparison.Ordinal); i++) await Task.Delay(100, Now);
         Assert.Contains(text, server.Log.ToString(), StringComparison.Ordinal);
     }
 

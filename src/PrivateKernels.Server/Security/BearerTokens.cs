@@ -16,6 +16,9 @@ sealed class BearerTokens(OpenIdConnectOptions options, JsonLog log)
 {
     const string Scheme = JwtBearerDefaults.AuthenticationScheme;
 
+    /// <summary>How far clocks may be apart.</summary>
+    static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+
     /// <summary>No id of an API key has a colon.</summary>
     const string IdPrefix = "oidc:";
 
@@ -40,7 +43,7 @@ sealed class BearerTokens(OpenIdConnectOptions options, JsonLog log)
             jwt.SaveToken = false;
             jwt.TokenValidationParameters.RequireExpirationTime = true;
             jwt.TokenValidationParameters.RequireSignedTokens = true;
-            jwt.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
+            jwt.TokenValidationParameters.ClockSkew = ClockSkew;
             // Signatures of which the server holds only the public half: with a shared secret "none" is not the only way to forge.
             jwt.TokenValidationParameters.ValidAlgorithms =
             [
@@ -73,7 +76,7 @@ sealed class BearerTokens(OpenIdConnectOptions options, JsonLog log)
         return new Caller(
             IdOf(subject), roles, datasets.Contains(KeyEntry.AllDatasets) ? null : datasets.Where(Names.IsId).ToFrozenSet())
         {
-            Expires = result.Properties?.ExpiresUtc,
+            Expires = result.Properties?.ExpiresUtc + ClockSkew,
         };
     }
 

@@ -85,13 +85,18 @@ static class DatasetCreateCommand
         HelpName = "NAME=FUNCTION,...",
     };
 
+    static readonly Option<bool> Imported = new("--imported")
+    {
+        Description = "Takes release files from elsewhere and no rows: no account ('pk release import').",
+    };
+
     static readonly Option<bool> Public = new("--public") { Description = "Rows are public: no account, no noise." };
 
     public static Command Create() => new Command("create", "Declare a dataset: dimension, bounds, classes, budget.")
     {
         Name, Dimension, BudgetEpsilon, BudgetDelta, Adjacency, MaxRecords, MaxRecordsPerUnit, Lower, Upper, MaxNorm,
         Clamp, Classes, MaxAbsValue,
-        Population, Public, OnePass, Accumulators, CommonOptions.Server,
+        Population, Public, Imported, OnePass, Accumulators, CommonOptions.Server,
     }.Runs(RunAsync);
 
     static async Task RunAsync(Session session, CancellationToken cancellation)
@@ -101,6 +106,7 @@ static class DatasetCreateCommand
             Domain = new(session.Get(Dimension), session.Get(Lower), session.Get(Upper), session.Get(MaxNorm)),
             Budget = Budget(session),
             IsPublic = session.Get(Public),
+            IsImported = session.Get(Imported),
             Adjacency = session.Get(Adjacency) == "replace"
                 ? PrivateKernels.Adjacency.ReplaceOne
                 : PrivateKernels.Adjacency.AddOrRemoveOne,
@@ -114,16 +120,17 @@ static class DatasetCreateCommand
         };
         DatasetHandle handle = await session.Client.CreateDatasetAsync(session.Get(Name), options, cancellation);
         V1.Dataset dataset = await handle.GetAsync(cancellation);
-        V1.Budget? budget = options.IsPublic ? null : await handle.GetBudgetAsync(cancellation);
+        V1.Budget? budget = options.IsPublic || options.IsImported ? null : await handle.GetBudgetAsync(cancellation);
         DatasetCommands.Write(session.Terminal, dataset, budget);
     }
 
     static PrivacyLoss? Budget(Session session)
     {
         double? epsilon = session.Get(BudgetEpsilon);
-        if (epsilon is not null && session.Get(Public))
-            throw new InvalidFieldException("budget-epsilon", epsilon, "a public dataset has no budget");
-        if (epsilon is null && !session.Get(Public) && session.Get(Population) is null)
+        bool isPrivate = !session.Get(Public) && !session.Get(Imported);
+        if (epsilon is not null && !isPrivate)
+            throw new InvalidFieldException("budget-epsilon", epsilon, "only a private dataset has a budget");
+        if (epsilon is null && isPrivate && session.Get(Population) is null)
             throw new InvalidFieldException("budget-epsilon", null, "a private dataset needs a budget");
         return epsilon is { } e ? new PrivacyLoss(e, session.Get(BudgetDelta)) : null;
     }

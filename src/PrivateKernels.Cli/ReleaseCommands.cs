@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PrivateKernels.Client;
 using Spectre.Console;
 
 namespace PrivateKernels.Cli;
@@ -12,6 +13,11 @@ static class ReleaseCommands
 
     static readonly Argument<string> File = new("FILE") { Description = "File to make or replace." };
 
+    static readonly Argument<string> Existing = new("FILE")
+    {
+        Description = "File from 'pk release download'; its certificate is read beside it, where it was kept.",
+    };
+
     public static Command Create() => new("release", "Build releases: what may leave a private dataset.")
     {
         ReleaseCreateCommand.Create(),
@@ -22,6 +28,8 @@ static class ReleaseCommands
         new Command("download", "Fetch the file of a release, for answers without a server.")
             { Name, File, CommonOptions.Server }.Runs(DownloadAsync),
         CombineCommand.Create(),
+        new Command("import", "Bring a release file: a lost one back to its place, others into a dataset made with --imported.")
+            { Name, Existing, CommonOptions.Server }.Runs(ImportAsync),
         new Command("delete", "Delete the file of a release. Nothing is refunded.") { Name, CommonOptions.Server }
             .Runs(DeleteAsync),
     };
@@ -59,6 +67,18 @@ static class ReleaseCommands
         session.Terminal.Write(new { Release = session.Get(Name), File = file, Bytes = bytes }, console =>
             console.MarkupLineInterpolated(
                 $"[green]{file}[/]: {Show.Count(bytes)} bytes. Query it with 'pk query --offline {file} FILE'."));
+    }
+
+    static async Task ImportAsync(Session session, CancellationToken cancellation)
+    {
+        string file = session.Get(Existing), beside = CertificateFile.Beside(file);
+        (string dataset, string id) = ReleaseName.Parse(session.Get(Name));
+        byte[] bytes = await System.IO.File.ReadAllBytesAsync(file, cancellation);
+        V1.LedgerPosition? certificate = System.IO.File.Exists(beside) ? CertificateFile.Read(beside) : null;
+        V1.Release release = await session.Terminal.ProgressAsync(Path.GetFileName(file), progress =>
+            session.Client.Dataset(dataset).ImportReleaseAsync(id, bytes, certificate, progress, null, cancellation));
+        session.Terminal.Write(Document(release), console => console.MarkupLineInterpolated(
+            $"[green]{session.Get(Name)}[/] answers now{(release.Imported ? "" : " again")}; no budget changed."));
     }
 
     static async Task DeleteAsync(Session session, CancellationToken cancellation)

@@ -18,7 +18,9 @@ static class ClientWire
         {
             DisplayName = options.DisplayName,
             Description = options.Description,
-            Kind = options.IsPublic ? V1.DatasetKind.Public : V1.DatasetKind.Private,
+            Kind = options.IsPublic ? V1.DatasetKind.Public
+                : options.IsImported ? V1.DatasetKind.Imported
+                : V1.DatasetKind.Private,
             Domain = wire,
             Population = options.Population,
             Adjacency = (V1.Adjacency)options.Adjacency,

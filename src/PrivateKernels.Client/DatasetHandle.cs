@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
 using Google.LongRunning;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace PrivateKernels.Client;
 
@@ -168,6 +171,68 @@ public sealed class DatasetHandle
         return operation.ResultCase == Operation.ResultOneofCase.Error
             ? throw PrivateKernelsException.From(operation.Error)
             : operation.Response.Unpack<V1.Release>();
+    }
+
+    /// <summary>
+    /// Brings a release file: one that this server lost goes back to its place, others go into a dataset that was made for
+    /// imports. Never changes a budget.
+    /// </summary>
+    /// <param name="id">Id of the release here; that of the lost one to restore it.</param>
+    /// <param name="file">The file as it was downloaded.</param>
+    /// <param name="certificate">What came with the download (<see cref="CertificateFile"/>); null if it was not kept.</param>
+    /// <param name="progress">Hears the part that is sent, 0 to 1.</param>
+    /// <param name="requestId">Repeat it to take up a call that was cut off.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="PrivateKernelsException">RELEASE_UNKNOWN_TO_LEDGER, RELEASE_EXISTS, LEDGER_BEHIND, ...</exception>
+    public async Task<V1.Release> ImportReleaseAsync(
+        string id, ReadOnlyMemory<byte> file, V1.LedgerPosition? certificate = null, IProgress<double>? progress = null,
+        Guid? requestId = null, CancellationToken cancellation = default)
+    {
+        var start = new V1.ImportStart
+        {
+            Parent = Name,
+            ReleaseId = id,
+            Sha256 = ByteString.CopyFrom(SHA256.HashData(file.Span)),
+            TotalBytes = file.Length,
+            RequestId = requestId?.ToString("D") ?? PrivateKernelsClient.NewId(),
+            PostedAt = certificate,
+        };
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ImportOnceAsync(start, file, progress, cancellation);
+            }
+            catch (RpcException e)
+            {
+                await _client.Caller.PauseAsync(e, attempt, cancellation);
+            }
+        }
+    }
+
+    async Task<V1.Release> ImportOnceAsync(
+        V1.ImportStart start, ReadOnlyMemory<byte> file, IProgress<double>? progress, CancellationToken cancellation)
+    {
+        const int ChunkBytes = 1 << 20;
+        using AsyncClientStreamingCall<V1.ImportReleaseRequest, V1.ImportReleaseResponse> call =
+            _client.Releases.ImportRelease(cancellationToken: cancellation);
+        try
+        {
+            await call.RequestStream.WriteAsync(new() { Start = start }, cancellation);
+            for (int sent = 0; sent < file.Length; sent += ChunkBytes)
+            {
+                ReadOnlyMemory<byte> part = file.Slice(sent, Math.Min(ChunkBytes, file.Length - sent));
+                var chunk = new V1.ImportChunk { Data = UnsafeByteOperations.UnsafeWrap(part), Crc32C = Crc32C.Compute(part.Span) };
+                await call.RequestStream.WriteAsync(new() { Chunk = chunk }, cancellation);
+                progress?.Report((double)(sent + part.Length) / file.Length);
+            }
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // The server has ended the call already; its reply says why.
+        }
+        return (await call.ResponseAsync).Release;
     }
 
     static void Report(Operation operation, IProgress<BuildProgress>? progress)

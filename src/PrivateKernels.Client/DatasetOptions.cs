@@ -14,6 +14,9 @@ public sealed record DatasetOptions
     /// <summary>Whether rows are public: query points and test sets, without an account.</summary>
     public bool IsPublic { get; init; }
 
+    /// <summary>Whether it takes release files from elsewhere and no rows; without an account.</summary>
+    public bool IsImported { get; init; }
+
     public Adjacency Adjacency { get; init; } = Adjacency.AddOrRemoveOne;
 
     /// <summary>

@@ -22,7 +22,8 @@ static class DatasetWire
         {
             V1.DatasetKind.Unspecified or V1.DatasetKind.Private => DatasetKind.Private,
             V1.DatasetKind.Public => DatasetKind.Public,
-            _ => throw Refusal.Field("dataset.kind", "must be DATASET_KIND_PRIVATE or DATASET_KIND_PUBLIC in this version"),
+            V1.DatasetKind.Imported => DatasetKind.Imported,
+            _ => throw Refusal.Field("dataset.kind", "is not a known value"),
         };
         if (asked.Retention is not (V1.Retention.Unspecified or V1.Retention.Stored or V1.Retention.OnePass))
             throw Refusal.Field("dataset.retention", "is not a known value");
@@ -34,7 +35,7 @@ static class DatasetWire
             Records(asked.MaxRecords, limits), Classes(asked.Classes, limits), Policy(asked.OutOfDomain),
             asked.MaxAbsValue);
         if (kind != DatasetKind.Private && request.Budget is not null)
-            throw Refusal.Field("budget", "must be unset for a public dataset: it has no account");
+            throw Refusal.Field("budget", "must be unset for a dataset that is not private: it has no account");
         return new NewDataset(
             id, definition, kind == DatasetKind.Private ? asked.Population : "",
             Requests.CheckedText(asked.DisplayName, 256, "dataset.display_name"),

@@ -121,11 +121,22 @@ sealed class ReleaseService(
                 Crc32C = Crc32C.Compute(part.AsSpan(0, read)),
                 TotalBytes = file.Length,
                 Sha256 = DatasetWire.Bytes(row.Sha256),
-                PostedAt = first ? DatasetWire.ToWire(directory.Ledger.Certify(row.PostedAt!)) : null,
+                PostedAt = first && row.PostedAt is { } posted ? DatasetWire.ToWire(directory.Ledger.Certify(posted)) : null,
             };
             await responseStream.WritePartAsync(message, options.Limits.WriteTimeout, context);
             first = false;
         }
+    }
+
+    public override async Task<V1.ImportReleaseResponse> ImportRelease(
+        IAsyncStreamReader<V1.ImportReleaseRequest> requestStream, ServerCallContext context)
+    {
+        await using var guard = StreamGuard<V1.ImportReleaseRequest>.Of(
+            requestStream, StreamLimits.Ingest(options.Limits), context, drain);
+        ImportRequest request = await ImportSession.ReceiveAsync(guard, options.Limits);
+        byte[] reply = await directory.Releases.ImportAsync(request, row =>
+            new V1.ImportReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger, owner: true) }.ToByteArray());
+        return V1.ImportReleaseResponse.Parser.ParseFrom(reply);
     }
 
     async Task<V1.CreateReleaseResponse> Reserve(ReserveRequest reserve)
@@ -207,7 +218,7 @@ sealed class ReleaseService(
     {
         DatasetRow dataset = directory.Datasets.Get(Names.Dataset(parent, "parent"));
         return (dataset, directory.Datasets.GetBudget(dataset.Id)
-            ?? throw Refusal.Field("parent", "is a public dataset: its rows need no release"));
+            ?? throw Refusal.Field("parent", "is not a private dataset: nothing is released from it"));
     }
 
     ReleaseRow Row(string name, Caller caller)

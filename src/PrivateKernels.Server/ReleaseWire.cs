@@ -107,6 +107,44 @@ static class ReleaseWire
         };
     }
 
+    /// <summary>What a file says of itself: for a release that came as one.</summary>
+    internal static V1.Release Describe(Release release)
+    {
+        Measurement measurement = release.Measurement;
+        ISketch sketch = measurement.Sketch;
+        PairFunction function = sketch.Function;
+        PrivacyCost cost = release.Provenance.Cost;
+        double strength = Math.ScaleB((double)measurement.Strength.Strength, -40);
+        (double noise, double approximation) = sketch.Predict(measurement.Noise.Variance);
+        var privacy = new V1.PrivacySpec { Mechanism = (V1.Mechanism)measurement.Strength.Mechanism };
+        if (measurement.Strength.Mechanism == MechanismKind.RoundedNormal) privacy.Mu = Math.Sqrt(strength);
+        else privacy.Loss = new() { Epsilon = strength };
+        return new V1.Release
+        {
+            Spec = new()
+            {
+                Sketch = new()
+                {
+                    Function = new() { Name = function.Entry.Name, Bandwidth = function.Bandwidth, Exponent = function.Exponent },
+                    Features = (uint)sketch.Features,
+                    Seed = sketch.Seed,
+                    Method = (V1.SketchMethod)sketch.Method,
+                    PerClass = measurement.Classes.Count > 0,
+                    Weighting = sketch is WeightedSketch ? V1.Weighting.Value : V1.Weighting.One,
+                },
+                Privacy = privacy,
+            },
+            Classes = { measurement.Classes },
+            Adjacency = (V1.Adjacency)measurement.Adjacency,
+            MaxRecordsPerUnit = (uint)measurement.MaxRecordsPerUnit,
+            // The account that paid is elsewhere, and so is its delta.
+            Cost = ToWire(cost, cost.Unit == CostUnit.Epsilon ? 0 : 1e-6),
+            NoiseScale = measurement.Noise.Scale,
+            Sensitivity = SensitivityNorm(measurement),
+            Accuracy = new() { NoiseStd = noise, ApproximationStdPerRecord = approximation, Cells = measurement.CellCount },
+        };
+    }
+
     /// <summary>Norm of one unit's contribution in cell units: L2 for normal noise, L1 for Laplace.</summary>
     internal static double SensitivityNorm(Measurement measurement) =>
         measurement.Strength.Mechanism == MechanismKind.RoundedNormal
@@ -126,11 +164,12 @@ static class ReleaseWire
         release.DatasetUid = row.DatasetUid;
         release.State = (V1.ReleaseState)row.State;
         release.CreateTime = DatasetWire.WholeSeconds(owner ? row.CreateTime : row.ReadyTime ?? row.CreateTime);
+        release.Imported = row.Imported;
         if (owner) release.Etag = row.Etag;
-        if (row.PostedAt is not { } posted) return release;
+        if (row.State is ReleaseState.Building or ReleaseState.Failed) return release;
         release.Sha256 = DatasetWire.Bytes(row.Sha256);
         release.SizeBytes = row.SizeBytes;
-        release.PostedAt = DatasetWire.ToWire(ledger.Certify(posted));
+        if (row.PostedAt is { } posted) release.PostedAt = DatasetWire.ToWire(ledger.Certify(posted));
         return release;
     }
 

@@ -92,6 +92,12 @@ public static class Backup
             long bytes = Copy(places, Path.Combine(to, name), release.Sha256, release.Name);
             report = report with { Releases = report.Releases + 1, Bytes = report.Bytes + bytes };
         }
+        foreach (ReleaseRow release in ImportTable.All(database).Where(static r => r.State == ReleaseState.Ready))
+        {
+            string name = Path.Combine("releases", $"{release.Uid}.imported");
+            long bytes = Copy([Path.Combine(path, name)], Path.Combine(to, name), release.Sha256, release.Name);
+            report = report with { Releases = report.Releases + 1, Bytes = report.Bytes + bytes };
+        }
         Disk.SyncDirectory(Path.Combine(to, "releases"));
         return report;
     }

@@ -29,6 +29,7 @@ public sealed class DataDirectory : IDisposable
         Releases = new(this);
         Operations = new(this);
         Jobs = new(this);
+        Import = new(this, identity);
     }
 
     public DatasetStore Datasets { get; }
@@ -40,6 +41,8 @@ public sealed class DataDirectory : IDisposable
     public OperationStore Operations { get; }
 
     public JobStore Jobs { get; }
+
+    internal ReleaseImport Import { get; }
 
     internal StorageOptions Options { get; }
 
@@ -186,6 +189,8 @@ public sealed class DataDirectory : IDisposable
     internal static string PendingName(ReadOnlyMemory<byte> reservationId, int attempt) =>
         $"{Convert.ToHexStringLower(reservationId.Span)}.{attempt}";
 
+    internal string ImportPath(string uid) => Path.Combine(ReleasesPath, $"{uid}.imported");
+
     internal string ReleasePath(string uid) => Path.Combine(ReleasesPath, $"{uid}.pkr");
 
     /// <summary>Runs a query on a connection of its own; it sees what is committed.</summary>
@@ -234,9 +239,20 @@ public sealed class DataDirectory : IDisposable
         Failpoint.Hit("post.after_rename");
     }
 
+    /// <summary>Puts the file of a posted release back, byte for byte.</summary>
+    internal void WriteReleaseFile(ReleaseRow posted, ReadOnlySpan<byte> file)
+    {
+        Disk.Replace(ReleasePath(posted.Uid), file);
+        Releases.Forget(posted);
+    }
+
     /// <summary>The file of a posted release, also in the moment before it has its name; null if there is none.</summary>
     internal FileStream? OpenPosted(ReleaseRow release)
     {
+        if (release.Imported)
+            return File.Exists(ImportPath(release.Uid))
+                ? Disk.Open(ImportPath(release.Uid), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete)
+                : null;
         ReservationRow reservation = Read(d => ReservationTable.GetByRelease(d, release.Uid));
         foreach (string path in (string[])
             [ReleasePath(release.Uid), PendingPath(reservation.Id, reservation.Attempt), ReleasePath(release.Uid)])
@@ -289,7 +305,7 @@ public sealed class DataDirectory : IDisposable
     internal void DeleteFiles(string datasetUid, IEnumerable<ReleaseRow> releases)
     {
         if (Directory.Exists(DatasetPath(datasetUid))) Directory.Delete(DatasetPath(datasetUid), recursive: true);
-        foreach (ReleaseRow release in releases) File.Delete(ReleasePath(release.Uid));
+        foreach (ReleaseRow release in releases) File.Delete(release.Imported ? ImportPath(release.Uid) : ReleasePath(release.Uid));
         Disk.SyncDirectory(DatasetsPath);
         Disk.SyncDirectory(ReleasesPath);
     }

@@ -34,7 +34,7 @@ public sealed class DatasetStore
                 "datasets", t.Database.Number("SELECT COUNT(*) FROM datasets WHERE state = 1"), _directory.Options.MaxDatasets);
             Account? account = dataset.Definition.Kind == DatasetKind.Private ? OpenOrJoin(t, dataset) : NoAccount(dataset);
             DatasetRow row = DatasetTable.Create(t, dataset, account);
-            KeyTable.Ensure(t.Database, row.Uid, _directory.Options.EncryptionKey);
+            if (row.Definition.Kind != DatasetKind.Imported) KeyTable.Ensure(t.Database, row.Uid, _directory.Options.EncryptionKey);
             return t.KeepReply(call, reply(row, account?.Row));
         }, call.ValidateOnly);
     }
@@ -197,14 +197,18 @@ public sealed class DatasetStore
 
     static List<ReleaseRow> RetireAll(Transaction t, DatasetRow dataset, bool force)
     {
-        List<ReleaseRow> releases = ReleaseTable.List(
-            t.Database, dataset.Uid, null, int.MaxValue, [ReleaseState.Building, ReleaseState.Ready]);
+        ReleaseState[] living = [ReleaseState.Building, ReleaseState.Ready];
+        List<ReleaseRow> releases =
+        [
+            .. ReleaseTable.List(t.Database, dataset.Uid, null, int.MaxValue, living),
+            .. ImportTable.List(t.Database, dataset.Uid, null, int.MaxValue, living),
+        ];
         if (releases.Find(static r => r.State == ReleaseState.Building) is { } building)
             throw BatchCheck.Refused(
                 Reasons.ReleaseNotReady, "A release of the dataset is being built; cancel its operation or wait for it.",
                 ("operation", $"operations/{building.OperationUid}"));
         if (releases.Count > 0 && !force)
             throw new StorageException(Reasons.DatasetHasReleases, "The dataset has releases; use force to delete them with it.");
-        return releases.ConvertAll(r => ReservationTable.Retire(t, r));
+        return releases.ConvertAll(r => r.Imported ? ImportTable.Retire(t, r) : ReservationTable.Retire(t, r));
     }
 }

@@ -37,6 +37,20 @@ static partial class Disk
             throw new IOException("a directory could not be made durable", Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>Makes a file hold these bytes, durably: all of them, or what it held before.</summary>
+    internal static void Replace(string path, ReadOnlySpan<byte> content)
+    {
+        string part = path + ".part";
+        File.Delete(part);
+        using (FileStream file = Open(part, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+        {
+            file.Write(content);
+            Sync(file);
+        }
+        File.Move(part, path, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
     /// <summary>Deletes a file, if it is there, so that it stays deleted.</summary>
     internal static void Delete(string path)
     {

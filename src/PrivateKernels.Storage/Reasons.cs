@@ -101,6 +101,9 @@ public static class Reasons
     /// <summary>A one-pass dataset while no encryption key is configured.</summary>
     public const string EncryptionRequired = "ENCRYPTION_REQUIRED";
 
+    /// <summary>A release file that this ledger did not post. Metadata: ledger_id.</summary>
+    public const string ReleaseUnknownToLedger = "RELEASE_UNKNOWN_TO_LEDGER";
+
     /// <summary>A release names an accumulator that the dataset does not have.</summary>
     public const string NotOnePass = "NOT_ONE_PASS";
 

@@ -36,6 +36,10 @@ sealed class Recovery(DataDirectory directory)
             if (state == ReleaseState.Deleted) Disk.Delete(path);
             else if (state != ReleaseState.Ready) throw LedgerCheck.Behind(directory.Writer.Head, null);
         }
+        HashSet<string> imported =
+            [.. directory.Read(ImportTable.All).Where(static r => r.State == ReleaseState.Ready).Select(r => directory.ImportPath(r.Uid))];
+        foreach (string path in Directory.GetFiles(directory.ReleasesPath).Where(static p => !p.EndsWith(".pkr", StringComparison.Ordinal)))
+            if (!imported.Contains(path)) Disk.Delete(path);
     }
 
     void FinishDeletions()

@@ -36,6 +36,9 @@ public sealed record ReleaseRow(
 {
     public string Name => $"datasets/{DatasetId}/releases/{Id}";
 
+    /// <summary>Came as a file; its price was paid elsewhere and its positions are those of the ledger that it came from.</summary>
+    public bool Imported { get; init; }
+
     /// <summary>Opaque version for deletes.</summary>
     public string Etag => $"{Uid}.{Version}";
 }

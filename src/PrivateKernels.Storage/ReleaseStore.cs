@@ -44,12 +44,28 @@ public sealed class ReleaseStore
 
     /// <summary>The release of this name, whatever its state; RESOURCE_NOT_FOUND if there is none.</summary>
     public ReleaseRow Get(string datasetId, string releaseId) =>
-        _directory.Read(d => ReleaseTable.FindByName(d, datasetId, releaseId)) ?? throw NotFound(datasetId, releaseId);
+        _directory.Read(d => Find(d, datasetId, releaseId)) ?? throw NotFound(datasetId, releaseId);
 
     /// <summary>Releases of a dataset, newest first, before a row (null to begin), in the states asked for.</summary>
     public IReadOnlyList<ReleaseRow> List(
         string datasetId, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states) =>
-        _directory.Read(d => ReleaseTable.List(d, DatasetTable.Get(d, datasetId).Row.Uid, beforeRow, count, states));
+        _directory.Read(d =>
+        {
+            DatasetRow dataset = DatasetTable.Get(d, datasetId).Row;
+            return dataset.Definition.Kind == DatasetKind.Imported
+                ? ImportTable.List(d, dataset.Uid, beforeRow, count, states)
+                : ReleaseTable.List(d, dataset.Uid, beforeRow, count, states);
+        });
+
+    /// <summary>
+    /// Takes in a release file. Never changes a budget. A file of this ledger goes back to its place if it is the one that was
+    /// posted; others go into datasets of kind IMPORTED. RELEASE_UNKNOWN_TO_LEDGER, RELEASE_EXISTS, DIMENSION_MISMATCH;
+    /// LEDGER_BEHIND, and the ledger stops, if a genuine certificate names an entry that the ledger does not have.
+    /// </summary>
+    public Task<byte[]> ImportAsync(ImportRequest request, Func<ReleaseRow, byte[]> reply) =>
+        _directory.Import.RunAsync(request, reply);
+
+    internal void Forget(ReleaseRow release) => _compared.TryRemove(release.Uid, out _);
 
     /// <summary>
     /// Opens the file of a READY release (RELEASE_NOT_READY otherwise). FILE_CORRUPT if it is missing or is not the file
@@ -80,19 +96,24 @@ public sealed class ReleaseStore
         byte[] bytes = await _directory.Writer.SubmitAsync("retire", t =>
         {
             if (t.FindReply(call) is { } earlier) return earlier;
-            ReleaseRow release = ReleaseTable.FindByName(t.Database, datasetId, releaseId) ?? throw NotFound(datasetId, releaseId);
+            ReleaseRow release = Find(t.Database, datasetId, releaseId) ?? throw NotFound(datasetId, releaseId);
             if (release.State is ReleaseState.Deleted or ReleaseState.Failed) throw NotFound(datasetId, releaseId);
             if (release.State == ReleaseState.Building)
                 throw new StorageException(
                     Reasons.ReleaseNotReady, "The release is being built; cancel its operation or wait for it.",
                     new Dictionary<string, string> { ["operation"] = $"operations/{release.OperationUid}" });
             DatasetTable.CheckEtag(etag, release.Etag);
-            return t.KeepReply(call, reply(ReservationTable.Retire(t, release)));
+            return t.KeepReply(call, reply(
+                release.Imported ? ImportTable.Retire(t, release) : ReservationTable.Retire(t, release)));
         }, call.ValidateOnly).ConfigureAwait(false);
-        if (!call.ValidateOnly && _directory.Read(d => ReleaseTable.FindByName(d, datasetId, releaseId)) is { State: ReleaseState.Deleted } gone)
-            _directory.Durably("retire", () => Disk.Delete(_directory.ReleasePath(gone.Uid)));
+        if (!call.ValidateOnly && _directory.Read(d => Find(d, datasetId, releaseId)) is { State: ReleaseState.Deleted } gone)
+            _directory.Durably(
+                "retire", () => Disk.Delete(gone.Imported ? _directory.ImportPath(gone.Uid) : _directory.ReleasePath(gone.Uid)));
         return bytes;
     }
+
+    static ReleaseRow? Find(DatabaseSession database, string datasetId, string releaseId) =>
+        ReleaseTable.FindByName(database, datasetId, releaseId) ?? ImportTable.FindByName(database, datasetId, releaseId);
 
     static StorageException NotFound(string datasetId, string releaseId) =>
         DatasetTable.NotFound($"datasets/{datasetId}/releases/{releaseId}");

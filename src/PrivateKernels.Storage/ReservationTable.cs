@@ -29,8 +29,11 @@ static class ReservationTable
     internal static ReservationRow? FindByRequest(DatabaseSession database, string parent, string requestId) =>
         database.First($"{Select} WHERE parent = $1 AND request_id = $2", Read, parent, requestId);
 
+    internal static ReservationRow? Find(DatabaseSession database, ReadOnlyMemory<byte> id) =>
+        database.First($"{Select} WHERE reservation_id = $1", Read, id);
+
     internal static ReservationRow Get(DatabaseSession database, ReadOnlyMemory<byte> id) =>
-        database.First($"{Select} WHERE reservation_id = $1", Read, id)
+        Find(database, id)
         ?? throw new InvalidOperationException("the reservation is not of this ledger");
 
     internal static ReservationRow GetByRelease(DatabaseSession database, string releaseUid) =>

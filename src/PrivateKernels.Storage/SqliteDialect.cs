@@ -93,6 +93,15 @@ sealed class SqliteDialect(string path) : Dialect
         CREATE TABLE checkpoints (dataset_uid TEXT NOT NULL, upload_id TEXT NOT NULL, uid BLOB NOT NULL, sequence INTEGER NOT NULL,
           PRIMARY KEY (dataset_uid, upload_id)) STRICT
         """,
+        """
+        CREATE TABLE imports (row_id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,
+          dataset_uid TEXT NOT NULL, id TEXT NOT NULL, spec BLOB NOT NULL, unit INTEGER NOT NULL, units INTEGER NOT NULL,
+          mechanism INTEGER NOT NULL, noise_scale REAL NOT NULL, sensitivity REAL NOT NULL, state INTEGER NOT NULL,
+          created_s INTEGER NOT NULL, sha256 BLOB NOT NULL, size_bytes INTEGER NOT NULL, ledger_id BLOB NOT NULL,
+          epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, version INTEGER NOT NULL,
+          UNIQUE (dataset_id, id)) STRICT
+        """,
+        "CREATE INDEX imports_by_dataset ON imports (dataset_uid, row_id)",
         "CREATE TABLE dataset_keys (dataset_uid TEXT PRIMARY KEY, wrapped BLOB NOT NULL) STRICT",
         """
         CREATE TABLE releases (row_id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, dataset_id TEXT NOT NULL,

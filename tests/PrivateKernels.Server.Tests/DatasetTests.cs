@@ -22,7 +22,7 @@ public sealed class DatasetTests : IAsyncLifetime
     [InlineData("dimension huge", "LIMIT_EXCEEDED", "")]
     [InlineData("box upside down", "INVALID_FIELD", "domain.upper")]
     [InlineData("nan bound", "INVALID_FIELD", "domain.lower")]
-    [InlineData("imported", "INVALID_FIELD", "dataset.kind")]
+    [InlineData("kind", "INVALID_FIELD", "dataset.kind")]
     [InlineData("one pass", "ENCRYPTION_REQUIRED", "")]
     [InlineData("accumulators", "INVALID_FIELD", "dataset.accumulators")]
     [InlineData("values", "INVALID_FIELD", "dataset.max_abs_value")]
@@ -52,7 +52,7 @@ public sealed class DatasetTests : IAsyncLifetime
                 case "dimension huge": d.Domain.Dimension = 4_000_000_000; break;
                 case "box upside down": d.Domain.Upper = -1; break;
                 case "nan bound": d.Domain.Lower = double.NaN; break;
-                case "imported": d.Kind = DatasetKind.Imported; break;
+                case "kind": d.Kind = (DatasetKind)9; break;
                 case "one pass": d.Retention = Retention.OnePass; break;
                 case "accumulators": d.Accumulators.Add(new V1.Accumulator { Id = "a" }); break;
                 case "values": d.MaxAbsValue = -1; break;

@@ -9,18 +9,6 @@ namespace PrivateKernels.Tests;
 public sealed class RefusalTests
 {
     [Fact]
-    public async Task Calls_that_this_version_lacks_answer_unimplemented()
-    {
-        await using TestServer server = await StartAsync();
-        Func<Task>[] calls =
-        [
-            () => server.Releases.ImportRelease().ResponseAsync,
-        ];
-        foreach (Func<Task> call in calls)
-            Assert.Equal(StatusCode.Unimplemented, (await Failure.OfAsync(call)).Code);
-    }
-
-    [Fact]
     public void An_unforeseen_exception_becomes_an_incident_id_and_nothing_else()
     {
         Google.Rpc.Status status = Statuses.From(new InvalidOperationException("value 0.12345 in /home/x"), "abc");

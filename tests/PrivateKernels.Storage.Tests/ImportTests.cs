@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+
+namespace PrivateKernels.Tests;
+
+/// <summary>What an imported file can prove about a ledger, and what it cannot.</summary>
+public sealed class ImportTests
+{
+    [Fact]
+    public async Task No_forged_position_stops_a_ledger_or_gets_a_file_served()
+    {
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        byte[] file = await Make(directory, "r");
+        LedgerPosition head = directory.Ledger.Head;
+        string before = Convert.ToHexString(head.Hash.Span);
+        for (int i = 0; i < 20; i++)
+        {
+            byte[] forged = Forged(file, i);
+            LedgerCertificate invented = new(
+                head with { Sequence = head.Sequence + i, Hash = RandomNumberGenerator.GetBytes(32) }, RandomNumberGenerator.GetBytes(32));
+            await Scratch.Refused(Reasons.ReleaseUnknownToLedger, () => Import(directory, forged, i % 2 == 0 ? invented : null));
+        }
+        // A genuine certificate of an entry that is there proves nothing about another file.
+        await Scratch.Refused(Reasons.ReleaseUnknownToLedger, () => Import(directory, Forged(file, 0), Posted(directory, "r")));
+        Assert.Empty(scratch.Exits);
+        Assert.Equal(before, Convert.ToHexString(directory.Ledger.Head.Hash.Span));
+        Assert.Equal(file, Scratch.Content(directory, directory.Releases.Get("people", "r")));
+    }
+
+    [Fact]
+    public async Task A_genuine_certificate_of_an_entry_that_is_gone_stops_a_rolled_back_ledger()
+    {
+        using var scratch = new Scratch();
+        byte[] late;
+        LedgerCertificate certificate;
+        string[] state = ["pk.db", "witness"];
+        byte[][] old;
+        using (DataDirectory directory = scratch.Open()) await Make(directory, "r");
+        old = [.. state.Select(f => File.ReadAllBytes(scratch.FileOf(f)))];
+        using (DataDirectory directory = scratch.Open())
+        {
+            late = await Make(directory, "late");
+            certificate = Posted(directory, "late");
+        }
+        for (int i = 0; i < state.Length; i++) File.WriteAllBytes(scratch.FileOf(state[i]), old[i]);
+        // Whoever rolls back a directory with care takes the file of the lost release away as well.
+        foreach (string path in Directory.GetFiles(scratch.FileOf("releases")).Where(p => File.ReadAllBytes(p).AsSpan().SequenceEqual(late)))
+            File.Delete(path);
+        using DataDirectory rolledBack = scratch.Open();
+        await Scratch.Refused(Reasons.ReleaseUnknownToLedger, () => Import(rolledBack, late, null));
+        StorageException error = await Scratch.Refused(Reasons.LedgerBehind, () => Import(rolledBack, late, certificate));
+        Assert.NotEqual(error.Metadata["ledger"], error.Metadata["witness"]);
+        Assert.Equal(76, Assert.Single(scratch.Exits).Code);
+        Assert.Equal(Reasons.LedgerNotServing, Assert.Throws<StorageException>(() => rolledBack.Datasets.Get("people")).Reason);
+    }
+
+    static async Task<byte[]> Make(DataDirectory directory, string id)
+    {
+        if (id == "r") await Scratch.Create(directory, "people", Scratch.Gaussian);
+        Measurement measurement = Scratch.Measurement(0.3);
+        Build build = (await directory.Ledger.ReserveAsync(Scratch.Request("people", id, measurement))).Build!;
+        return Scratch.Content(directory, await Scratch.Finish(directory, build, measurement));
+    }
+
+    static LedgerCertificate Posted(DataDirectory directory, string id) =>
+        directory.Ledger.Certify(directory.Releases.Get("people", id).PostedAt!);
+
+    static Task<byte[]> Import(DataDirectory directory, byte[] file, LedgerCertificate? certificate) => directory.Releases.ImportAsync(
+        new(Scratch.Call("ImportRelease", "datasets/people"), "people", "r", file, ReleaseFile.Read(file), 1, new byte[1], certificate),
+        static _ => []);
+
+    /// <summary>Another epoch, sequence or hash of the RESERVE entry, or other cells, under a trailer that fits.</summary>
+    static byte[] Forged(byte[] file, int i)
+    {
+        byte[] forged = [.. file];
+        // prefix 16, reservation id 20, request hash 36, ledger id 20, then epoch, sequence, hash
+        int[] offsets = [92, 100, 112 + i, file.Length - 40 - 8 * (i % 5)];
+        forged[offsets[i % 4]] += (byte)(i + 1);
+        SHA256.HashData(forged.AsSpan(0, forged.Length - 32)).CopyTo(forged, forged.Length - 32);
+        return forged;
+    }
+}

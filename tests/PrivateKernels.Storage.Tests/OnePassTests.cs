@@ -51,7 +51,7 @@ public sealed class OnePassTests
         using var scratch = new Scratch();
         DatasetDefinition stored = new(
             DatasetKind.Private, new Domain(Scratch.Dimension, 0, 1, 1.5), Adjacency.ReplaceOne, 1, 1000, ["x", "y"],
-            OutOfDomainPolicy.Clamp);
+            OutOfDomainPolicy.Clamp, maxAbsValue: 2);
         (string Function, double Bandwidth, bool PerClass, MechanismKind Mechanism)[] cases =
         [
             ("gaussian", 0.5, false, MechanismKind.RoundedNormal), ("laplacian", 0.5, true, MechanismKind.RoundedNormal),
@@ -60,21 +60,26 @@ public sealed class OnePassTests
             ("l2_squared", 0, true, MechanismKind.RoundedNormal), ("inner_product", 0, false, MechanismKind.DiscreteLaplace),
             ("arc_cosine_1", 0, false, MechanismKind.RoundedNormal),
         ];
-        var facts = new DatasetFacts(stored.Domain, stored.Adjacency, 1, 1000, stored.Classes, CostUnit.MuSquared);
-        Measurement[] measurements =
+        var facts = new DatasetFacts(
+            stored.Domain, stored.Adjacency, 1, 1000, stored.Classes, CostUnit.MuSquared, MaxAbsValue: stored.MaxAbsValue);
+        ReleaseRequest[] requests =
         [
-            .. cases.Select(c => Planner.Plan(
-                new ReleaseRequest
-                {
-                    Function = c.Function,
-                    Bandwidth = c.Bandwidth,
-                    PerClass = c.PerClass,
-                    Mechanism = c.Mechanism,
-                    Seed = 5,
-                    Loss = new PrivacyLoss(0.1, c.Mechanism == MechanismKind.DiscreteLaplace ? 0 : 1e-6),
-                },
-                facts, new()).Measurement),
+            .. cases.Select(static c => new ReleaseRequest
+            {
+                Function = c.Function,
+                Bandwidth = c.Bandwidth,
+                PerClass = c.PerClass,
+                Mechanism = c.Mechanism,
+                Seed = 5,
+                Loss = new PrivacyLoss(0.1, c.Mechanism == MechanismKind.DiscreteLaplace ? 0 : 1e-6),
+            }),
         ];
+        requests =
+        [
+            .. requests, .. requests.Where((_, i) => i is 1 or 3 or 5).Select(static r => r with { Weighted = true }),
+            requests[1] with { ClassLeastSquares = true, Features = 32 },
+        ];
+        Measurement[] measurements = [.. requests.Select(r => Planner.Plan(r, facts, new()).Measurement)];
         DatasetDefinition onePass = stored.With([.. measurements.Select(static (_, i) => new AccumulatorDefinition($"a{i}", new byte[1]))]);
         StorageOptions options = scratch.Options with { EncryptionKey = OnePassHost.Key };
         IReadOnlyList<Accumulator> Open(DatasetRow row) => [.. measurements.Select(static m => new Accumulator(m, new SimdEngine(1)))];
@@ -219,7 +224,9 @@ public sealed class OnePassTests
         for (int row = first; row < end; row += batchRows)
         {
             uint[] labels = [.. Enumerable.Range(row, batchRows).Select(static r => (uint)r % 3 / 2)];
-            upload.Append(Scratch.Batch(++sequence, all[(row * Scratch.Dimension)..((row + batchRows) * Scratch.Dimension)], labels));
+            float[] rowValues = [.. Enumerable.Range(row, batchRows).Select(static r => r % 41 == 0 ? float.NaN : r % 11 / 2f - 2.5f)];
+            float[] coordinates = all[(row * Scratch.Dimension)..((row + batchRows) * Scratch.Dimension)];
+            upload.Append(Scratch.Batch(++sequence, coordinates, labels, rowValues: rowValues));
             if (row == flushAt) upload.Flush();
         }
         await upload.FinishAsync(end - first, (long)sequence);

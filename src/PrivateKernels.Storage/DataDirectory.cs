@@ -64,6 +64,7 @@ public sealed class DataDirectory : IDisposable
         foreach (string part in Parts)
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
+        Dialect dialect = options.Postgres is { } postgres ? new PostgresDialect(postgres) : new SqliteDialect(DatabasePath(path));
         DatabaseSession? database = null;
         IWitness? witness = null;
         try
@@ -72,7 +73,6 @@ public sealed class DataDirectory : IDisposable
             witness = options.WitnessConnectionString is { } elsewhere
                 ? new WitnessRow(elsewhere, options.AllowInsecureWitness)
                 : new Witness(options.WitnessPath ?? WitnessPath(path));
-            Dialect dialect = options.Postgres is { } postgres ? new PostgresDialect(postgres) : new SqliteDialect(DatabasePath(path));
             database = dialect.Connect(writes: true);
             if (isNew) Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
@@ -88,9 +88,10 @@ public sealed class DataDirectory : IDisposable
             lockFile.Dispose();
             if (e is Npgsql.NpgsqlException and not Npgsql.PostgresException)
                 throw new StorageException(Reasons.LedgerNotServing, "The database of the ledger, or of its witness, cannot be reached.", null, e);
+            if (e is IOException || (e is DbException disk && dialect.IsDiskError(disk)))
+                options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
             if (e is DbException or InvalidDataException)
                 throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
-            if (e is IOException) options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
             throw;
         }
     }
@@ -150,10 +151,23 @@ public sealed class DataDirectory : IDisposable
         Datasets.CloseUploads();
         while (_readers.TryTake(out DatabaseSession? reader)) reader.Dispose();
         Failpoint.Hit("checkpoint.during");
-        if (!Writer.HasFailed) _dialect.Settle(_database);
+        if (!Writer.HasFailed) Settle(_database);
         _database.Dispose();
         _witness.Dispose();
         _lock.Dispose();
+    }
+
+    void Settle(DatabaseSession database)
+    {
+        try
+        {
+            _dialect.Settle(database);
+        }
+        catch (DbException e) when (_dialect.IsDiskError(e))
+        {
+            // What was acknowledged is in the log, which is read at the next start.
+            throw Writer.Fail(74, "The log of the ledger could not be put into its file.", e);
+        }
     }
 
     /// <summary>Directories in a data directory.</summary>
@@ -297,7 +311,7 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Empties the write-ahead log, where keys that were deleted or replaced may still be.</summary>
     internal void ForgetDeletedPages() => Read(d =>
     {
-        _dialect.Settle(d);
+        Settle(d);
         return true;
     });
 

@@ -53,6 +53,9 @@ abstract class Dialect
     /// <summary>Errors after which nothing that was written in the process can be believed.</summary>
     internal abstract bool IsFatal(DbException e);
 
+    /// <summary>Whether the disk refused, as opposed to a file that is not what it was.</summary>
+    internal virtual bool IsDiskError(DbException e) => false;
+
     /// <summary>Leaves the file tidy at the end of a clean stop.</summary>
     internal abstract void Settle(DatabaseSession database);
 }

@@ -25,8 +25,13 @@ static partial class Disk
         return new FileStream(path, options);
     }
 
-    /// <summary>fsync.</summary>
-    internal static void Sync(FileStream file) => RandomAccess.FlushToDisk(file.SafeFileHandle);
+    /// <summary>fsync. Not the call of .NET, which says nothing of some errors (seen with ENOSPC).</summary>
+    internal static void Sync(FileStream file)
+    {
+        if (OperatingSystem.IsWindows()) RandomAccess.FlushToDisk(file.SafeFileHandle);
+        else if (SyncDescriptor(file.SafeFileHandle) != 0)
+            throw new IOException("a file could not be made durable", Marshal.GetLastPInvokeError());
+    }
 
     /// <summary>Makes created, renamed and deleted names in a directory durable; .NET has no call for it.</summary>
     internal static void SyncDirectory(string path)

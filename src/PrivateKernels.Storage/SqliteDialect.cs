@@ -39,6 +39,8 @@ sealed class SqliteDialect(string path) : Dialect
     // IOERR, CORRUPT, FULL, NOTADB
     internal override bool IsFatal(DbException e) => e is SqliteException { SqliteErrorCode: 10 or 11 or 13 or 26 };
 
+    internal override bool IsDiskError(DbException e) => e is SqliteException { SqliteErrorCode: 10 or 13 };
+
     internal override void Settle(DatabaseSession database) => database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
 
     /// <summary>Tables and indexes; another dialect has them with its own names of types.</summary>

@@ -55,7 +55,7 @@ public sealed class CrashTests
         Assert.Equal(0, (await Run(scratch, "none", "kill")).ExitCode);
     }
 
-    static void CheckEnd(Scratch scratch, Life first, Life second)
+    internal static void CheckEnd(Scratch scratch, Life first, Life second)
     {
         using DataDirectory directory = scratch.Open();
         Assert.Empty(directory.TakeInterruptedBuilds());
@@ -87,9 +87,13 @@ public sealed class CrashTests
     internal sealed record Life(int ExitCode, IReadOnlyList<string> Lines);
 
     internal static async Task<Life> Run(
-        Scratch scratch, string failpoint, string action, string host = "crash-host", string? connection = null)
+        Scratch scratch, string failpoint, string action, string host = "crash-host", string? connection = null,
+        string[]? tracer = null)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, [])
+        // Disk calls only, so that the tracer stops nothing else.
+        string[] under = tracer is null ? [] : ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", scratch.Trace, "-e", "trace=fsync,fdatasync,pwrite64"];
+        string[] command = [.. under, .. tracer ?? [], Environment.ProcessPath!];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

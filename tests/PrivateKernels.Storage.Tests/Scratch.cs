@@ -38,11 +38,16 @@ sealed class Scratch : IDisposable
 
     internal DataDirectory Open(StorageOptions? options = null) => DataDirectory.Open(Path, options ?? Options);
 
+    /// <summary>What a tracer writes; beside the directory, not in it.</summary>
+    internal string Trace => $"{Path}.trace";
+
     internal string FileOf(string name) => System.IO.Path.Combine(Path, name);
 
     public void Dispose()
     {
-        if (_owned is not null) Directory.Delete(_owned, recursive: true);
+        if (_owned is null) return;
+        Directory.Delete(_owned, recursive: true);
+        File.Delete(Trace);
     }
 
     internal static Call Call(string method, string parent, string? requestId = null, string body = "") => new(

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PrivateKernels.Client;
+using PrivateKernels.Server;
 using PrivateKernels.Storage;
 using Spectre.Console;
 
@@ -107,8 +108,10 @@ static class LedgerFiles
     static Task RestoreAsync(Session session, CancellationToken cancellation)
     {
         LedgerCertificate[] certificates = [.. (session.Get(Certificates) ?? []).Select(Read)];
-        RestoreReport report = Restore.Run(
-            session.Get(DataDirectory)!, session.Get(Witness), certificates, session.Get(AcceptLoss), TimeProvider.System);
+        // A ledger in PostgreSQL is configured as for the server; its secrets are in no command line.
+        StorageOptions options = Configuration.Read([]).ToStorage(null);
+        if (session.Get(Witness) is { } witness) options = options with { WitnessPath = witness, WitnessConnectionString = null };
+        RestoreReport report = Restore.Run(session.Get(DataDirectory)!, options, certificates, session.Get(AcceptLoss));
         var document = new
         {
             report.AcceptedLoss,

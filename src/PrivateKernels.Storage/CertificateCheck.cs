@@ -32,8 +32,7 @@ static class CertificateCheck
             && at.LedgerId.Span.SequenceEqual(identity.Head.LedgerId.Span);
         if (!isGenuine) return CertificateState.NotGenuine;
         if (LedgerCheck.Has(database, at)) return CertificateState.InLedger;
-        long last = database.Number("SELECT MAX(seq) FROM ledger WHERE epoch <= $1", at.Epoch);
-        return at.Epoch < identity.Head.Epoch && at.Sequence > last ? CertificateState.LostInRecovery : CertificateState.NotInLedger;
+        return LedgerCheck.WentInRecovery(database, identity.Head, at) ? CertificateState.LostInRecovery : CertificateState.NotInLedger;
     }
 
     /// <summary>As a RECOVER entry keeps them.</summary>

@@ -64,7 +64,7 @@ public sealed class DataDirectory : IDisposable
         foreach (string part in Parts)
             Disk.CreateDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
-        Dialect dialect = options.Postgres is { } postgres ? new PostgresDialect(postgres) : new SqliteDialect(DatabasePath(path));
+        Dialect dialect = DialectOf(path, options);
         DatabaseSession? database = null;
         IWitness? witness = null;
         try
@@ -172,6 +172,9 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Directories in a data directory.</summary>
     internal static string[] Parts => ["datasets", "releases", "pending", "predictions"];
+
+    internal static Dialect DialectOf(string path, StorageOptions options) =>
+        options.Postgres is { } postgres ? new PostgresDialect(postgres) : new SqliteDialect(DatabasePath(path));
 
     internal static string DatabasePath(string path) => Path.Combine(path, "pk.db");
 

@@ -94,7 +94,9 @@ static class LedgerCheck
         // A server that joins others brings a witness of its own that has seen nothing yet.
         bool mayBeNew = head.Sequence == 0 || dialect.IsShared;
         if (seen is null && !(witness.IsNew && mayBeNew)) throw Corrupt("The witness of the ledger is missing or altered.");
-        if (seen is not null) CheckAgainst(database, head, seen);
+        // A restore accepted a loss for all servers; each of the others has a witness that saw what was lost.
+        bool isAccepted = seen is not null && dialect.IsShared && WentInRecovery(database, head, seen);
+        if (seen is not null && !isAccepted) CheckAgainst(database, head, seen);
         if (!Witness.Same(seen, head) && !Advance(dialect, database, witness, seen, head)) throw Behind(head, witness.Read());
     }
 
@@ -120,6 +122,11 @@ static class LedgerCheck
         bool has = seen.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && seen.Sequence <= head.Sequence && Has(database, seen);
         if (!has) throw Behind(head, seen);
     }
+
+    /// <summary>Whether a position of this ledger is beyond where an accepted loss cut its epoch off.</summary>
+    internal static bool WentInRecovery(DatabaseSession database, LedgerPosition head, LedgerPosition at) =>
+        at.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && at.Epoch < head.Epoch
+        && at.Sequence > database.Number("SELECT MAX(seq) FROM ledger WHERE epoch <= $1", at.Epoch);
 
     /// <summary>Whether the ledger has the entry of a position, with its hash.</summary>
     internal static bool Has(DatabaseSession database, LedgerPosition seen)

@@ -22,23 +22,24 @@ public static class Restore
 {
     /// <summary>Offline; takes the lock. May be interrupted and run again.</summary>
     /// <param name="path">Data directory: a backup copied into place, or what is left of one.</param>
-    /// <param name="witnessPath">The surviving witness; null = "witness" in the directory. It is replaced.</param>
+    /// <param name="options">Where ledger and surviving witness are. The witness is replaced.</param>
     /// <param name="certificates">Positions that left the server; one that is not its own is refused.</param>
     /// <param name="acceptLoss">Without it, LEDGER_BEHIND where entries may be lost.</param>
-    /// <param name="time">Time of the RECOVER entries.</param>
     public static RestoreReport Run(
-        string path, string? witnessPath, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, TimeProvider time) =>
-        LedgerCheck.Reading(() => Take(path, witnessPath ?? DataDirectory.WitnessPath(path), certificates, acceptLoss, time));
+        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss) =>
+        LedgerCheck.Reading(() => Take(path, options, certificates, acceptLoss));
 
     static RestoreReport Take(
-        string path, string witnessPath, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, TimeProvider time)
+        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss)
     {
-        DataDirectory.CheckPresent(path);
+        if (options.Postgres is null) DataDirectory.CheckPresent(path);
         using FileStream held = DataDirectory.TakeLock(path);
-        var dialect = new SqliteDialect(DataDirectory.DatabasePath(path));
+        Dialect dialect = DataDirectory.DialectOf(path, options);
+        using IWitness? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
+        string witnessPath = options.WitnessPath ?? DataDirectory.WitnessPath(path);
         using DatabaseSession database = dialect.Connect(writes: true);
         LedgerIdentity identity = LedgerCheck.Verify(dialect, database);
-        LedgerPosition? seen = Witness.ReadFile(witnessPath);
+        LedgerPosition? seen = row is null ? Witness.ReadFile(witnessPath) : row.Read();
         List<string> unposted = Unposted(database, path);
         CertificateState[] states = [.. certificates.Select(c => CertificateCheck.Of(database, identity, c))];
         if (states.Contains(CertificateState.NotGenuine))
@@ -46,13 +47,13 @@ public static class Restore
                 "certificates", Array.IndexOf(states, CertificateState.NotGenuine), "that certificate was not signed by this ledger");
         bool isNewest = Witness.Same(seen, identity.Head) && unposted.Count == 0 && !states.Contains(CertificateState.NotInLedger);
         if (!isNewest && !acceptLoss) throw LedgerCheck.Behind(identity.Head, seen);
-        LedgerPosition head = isNewest ? identity.Head : Recover(dialect, database, identity.Head, certificates, time);
+        LedgerPosition head = isNewest ? identity.Head : Recover(dialect, database, identity.Head, certificates, options.Clock);
         if (!isNewest)
         {
             Failpoint.Hit("restore.after_recover");
             DeletePending(path);
             MoveAside(path, unposted);
-            ReplaceWitness(witnessPath, head);
+            ReplaceWitness(row, witnessPath, head);
         }
         Failpoint.Hit("restore.before_unseal");
         database.Execute("UPDATE ledger_head SET sealed = 0");
@@ -101,8 +102,13 @@ public static class Restore
         Disk.SyncDirectory(releases);
     }
 
-    static void ReplaceWitness(string path, LedgerPosition head)
+    static void ReplaceWitness(IWitness? row, string path, LedgerPosition head)
     {
+        if (row is not null)
+        {
+            row.TryAdvance(row.Read(), head);
+            return;
+        }
         Disk.Delete(path);
         using var witness = new Witness(path);
         witness.TryAdvance(null, head);

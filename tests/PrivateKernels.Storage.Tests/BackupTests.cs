@@ -38,7 +38,7 @@ public sealed class BackupTests
             Backup.Create(scratch.Path, other.Path);
         }
         string witness = scratch.FileOf("witness");
-        RestoreReport report = Restore.Run(other.Path, witness, [], acceptLoss: false, TimeProvider.System);
+        RestoreReport report = Restore.Run(other.Path, other.Options with { WitnessPath = witness }, [], acceptLoss: false);
         Assert.False(report.AcceptedLoss);
         Assert.Equal(account, Assert.Single(report.Accounts));
         using DataDirectory restored = other.Open(other.Options with { WitnessPath = witness });
@@ -65,9 +65,9 @@ public sealed class BackupTests
             }
             string? witness = round % 2 == 0 ? scratch.FileOf("witness") : null;
             StorageException refused = Assert.Throws<StorageException>(
-                () => Restore.Run(other.Path, witness, [], acceptLoss: false, TimeProvider.System));
+                () => Restore.Run(other.Path, other.Options with { WitnessPath = witness }, [], acceptLoss: false));
             Assert.Equal(Reasons.LedgerBehind, refused.Reason);
-            RestoreReport report = Restore.Run(other.Path, witness, [], acceptLoss: true, TimeProvider.System);
+            RestoreReport report = Restore.Run(other.Path, other.Options with { WitnessPath = witness }, [], acceptLoss: true);
             Assert.Equal((true, 2), (report.AcceptedLoss, report.Head.Epoch));
             StorageOptions options = other.Options with { WitnessPath = witness };
             using (DataDirectory restored = other.Open(options)) await CheckSpent(restored, round % 3);
@@ -95,8 +95,8 @@ public sealed class BackupTests
         File.WriteAllBytes(scratch.FileOf("pk.db"), old);
         Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => scratch.Open()).Reason);
         LedgerCertificate forged = certificate with { Mac = new byte[32] };
-        Assert.Throws<InvalidFieldException>(() => Restore.Run(scratch.Path, null, [forged], true, TimeProvider.System));
-        RestoreReport report = Restore.Run(scratch.Path, null, [certificate], true, TimeProvider.System);
+        Assert.Throws<InvalidFieldException>(() => Restore.Run(scratch.Path, scratch.Options, [forged], true));
+        RestoreReport report = Restore.Run(scratch.Path, scratch.Options, [certificate], true);
         Assert.Equal([$"{newer}.pkr"], report.Unposted);
         Assert.True(File.Exists(scratch.FileOf($"unposted/{newer}.pkr")));
         using DataDirectory restored = scratch.Open();

@@ -29,7 +29,7 @@ static class CrashHost
         };
         if (action == "restore")
         {
-            Restore.Run(path, null, [], acceptLoss: true, TimeProvider.System);
+            Restore.Run(path, new StorageOptions(), [], acceptLoss: true);
             return 0;
         }
         DataDirectory? opened = Open(path, postgres);

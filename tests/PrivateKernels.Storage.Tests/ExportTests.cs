@@ -56,7 +56,7 @@ public sealed class ExportTests
             await Live(directory, Adjacency.AddOrRemoveOne, "pure");
             Backup.Create(scratch.Path, other.Path);
         }
-        Restore.Run(other.Path, null, [], acceptLoss: true, TimeProvider.System);
+        Restore.Run(other.Path, other.Options, [], acceptLoss: true);
         using DataDirectory restored = other.Open();
         using JsonDocument document = JsonDocument.Parse(restored.Ledger.ExportEvents("people").Json);
         JsonElement events = document.RootElement.GetProperty("event");

@@ -134,8 +134,17 @@ public sealed class PostgresTests(PostgresServer server)
         PostgresServer.Run(server.Connection("postgres"), "ALTER DATABASE older RENAME TO newer");
         Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => left.Open()).Reason);
         using var fresh = new Scratch(postgres: new(connection));
-        StorageException error = Assert.Throws<StorageException>(() => fresh.Open(fresh.Options with { WitnessConnectionString = witness }));
+        StorageOptions joined = fresh.Options with { WitnessConnectionString = witness };
+        StorageException error = Assert.Throws<StorageException>(() => fresh.Open(joined));
         Assert.Equal((Reasons.LedgerBehind, 76), (error.Reason, Reasons.ExitCode(error.Reason)));
+
+        // Only an accepted loss, with everything charged, takes it into service again: here and for the other servers.
+        Assert.Throws<StorageException>(() => Restore.Run(fresh.Path, joined, [], acceptLoss: false));
+        RestoreReport report = Restore.Run(fresh.Path, joined, [], acceptLoss: true);
+        Assert.Equal((true, 2, 0), (report.AcceptedLoss, report.Head.Epoch, Assert.Single(report.Accounts).RemainingUnits));
+        using DataDirectory third = fresh.Open(joined), back = left.Open(), also = right.Open(elsewhere);
+        await Scratch.Refused(Reasons.BudgetExhausted, () => back.Ledger.ReserveAsync(Scratch.Hold("people", "t", 1)));
+        Assert.True(Witness.Same(third.Ledger.Head, also.Ledger.Head));
     }
 
     [Theory]

@@ -43,6 +43,7 @@ static class CommandLine
         LedgerFiles.CreateBackup(),
         LedgerFiles.CreateRestore(),
         FunctionsCommand.Create(),
+        BandwidthCommand.Create(),
         EncryptionCommand.Create(),
         EnginesCommand.Create(),
         HealthCommand.Create(),

@@ -9,10 +9,30 @@ static class ReleaseEstimateCommand
 {
     static readonly Argument<string> Dataset = new("DATASET") { Description = "Id of the dataset." };
 
+    static readonly Option<double> TargetStd = new("--target-std")
+    {
+        Description = "Wanted standard deviation of an answer, noise and approximation together.",
+        HelpName = "S",
+    };
+
+    static readonly Option<double> MaxBuildSeconds = new("--max-build-seconds")
+    {
+        Description = "Longest build wanted.",
+        HelpName = "S",
+    };
+
+    static readonly Option<long> MaxFileBytes = new("--max-file-bytes")
+    {
+        Description = "Largest file wanted.",
+        HelpName = "N",
+    };
+
     public static Command Create()
     {
-        var command = new Command("estimate", "Price a release and predict its accuracy. Spends nothing.") { Dataset };
+        var command =
+            new Command("estimate", "Price a release, predict its accuracy, show alternatives. Spends nothing.") { Dataset };
         foreach (Option option in ReleaseOptions.All) command.Add(option);
+        foreach (Option option in (Option[])[TargetStd, MaxBuildSeconds, MaxFileBytes]) command.Add(option);
         command.Add(CommonOptions.Server);
         return command.Runs(RunAsync);
     }
@@ -21,15 +41,21 @@ static class ReleaseEstimateCommand
     {
         DatasetHandle dataset = session.Dataset(Dataset);
         ReleaseRequest request = await ReleaseOptions.ReadAsync(session, dataset, cancellation);
-        V1.ReleaseEstimate estimate = (await dataset.EstimateAsync([request], cancellation))[0];
+        var goal = new V1.PlannerGoal
+        {
+            TargetStd = session.Get(TargetStd),
+            MaxBuildSeconds = session.Get(MaxBuildSeconds),
+            MaxFileBytes = session.Get(MaxFileBytes),
+        };
+        V1.ReleaseEstimate estimate = (await dataset.EstimateAsync([request], goal, cancellation))[0];
         Loss cost = CostOf(estimate.Cost);
         session.Terminal.Write(Document(estimate, request.Loss!.Value), console =>
         {
-            Table table =
-                session.Terminal.Table("", "features", "noise std", "approximation std per record", "bytes", "build");
-            table.AddRow(Row("[green]this[/]", estimate.Spec, estimate.Accuracy, estimate.BuildSeconds));
+            Table table = session.Terminal.Table(
+                "", "method", "features", "noise std", "approximation std per record", "bytes", "build", "why not");
+            table.AddRow(Row("[green]this[/]", estimate.Spec, estimate.Accuracy, estimate.BuildSeconds, ""));
             foreach (V1.ReleaseAlternative a in estimate.Alternatives)
-                table.AddRow(Row("or", a.Spec, a.Accuracy, a.BuildSeconds));
+                table.AddRow(Row("or", a.Spec, a.Accuracy, a.BuildSeconds, session.Terminal.Cell(a.Reason)));
             console.MarkupLineInterpolated(
                 $"cost {cost}: {(estimate.Affordable ? "affordable" : "more than remains")}");
             console.MarkupLineInterpolated($"{estimate.Reason}");
@@ -37,11 +63,12 @@ static class ReleaseEstimateCommand
         });
     }
 
-    static string[] Row(string what, V1.ReleaseSpec spec, V1.AccuracyEstimate accuracy, double buildSeconds) =>
+    static string[] Row(
+        string what, V1.ReleaseSpec spec, V1.AccuracyEstimate accuracy, double buildSeconds, string why) =>
     [
-        what, Show.Count(spec.Sketch.Features), Show.Number(accuracy.NoiseStd),
+        what, Show.Name(spec.Sketch.Method), Show.Count(spec.Sketch.Features), Show.Number(accuracy.NoiseStd),
         Show.Number(accuracy.ApproximationStdPerRecord),
-        Show.Count(accuracy.FileBytes), Show.Seconds(buildSeconds),
+        Show.Count(accuracy.FileBytes), Show.Seconds(buildSeconds), why,
     ];
 
     static object Document(V1.ReleaseEstimate e, PrivacyLoss asked)
@@ -63,6 +90,7 @@ static class ReleaseEstimateCommand
             e.Reason,
             Alternatives = e.Alternatives.Select(static a => new
             {
+                Method = Show.Name(a.Spec.Sketch.Method),
                 a.Spec.Sketch.Features,
                 a.Accuracy.NoiseStd,
                 a.Accuracy.ApproximationStdPerRecord,

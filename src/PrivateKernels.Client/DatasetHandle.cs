@@ -132,11 +132,19 @@ public sealed class DatasetHandle
             return (page.ClassificationJobs, page.NextPageToken);
         });
 
-    /// <summary>Prices releases and predicts their accuracy. Spends nothing.</summary>
+    /// <summary>Prices releases and predicts their accuracy, with alternatives. Spends nothing.</summary>
+    /// <param name="requests">What to price; the spec of an estimate can be asked for as it is.</param>
+    /// <param name="goal">What to aim at where a request leaves the choice; null = the planner's own.</param>
+    /// <param name="cancellation">Gives up.</param>
     public async Task<IReadOnlyList<V1.ReleaseEstimate>> EstimateAsync(
-        IEnumerable<ReleaseRequest> requests, CancellationToken cancellation = default)
+        IEnumerable<ReleaseRequest> requests, V1.PlannerGoal? goal = null, CancellationToken cancellation = default)
     {
-        var request = new V1.EstimateReleaseRequest { Parent = Name, Specs = { requests.Select(ClientWire.ToWire) } };
+        var request = new V1.EstimateReleaseRequest
+        {
+            Parent = Name,
+            Specs = { requests.Select(ClientWire.ToWire) },
+            Goal = goal,
+        };
         return (await _client.Caller.CallAsync(_client.Releases.EstimateReleaseAsync, request, cancellation)).Estimates;
     }
 

@@ -31,7 +31,7 @@ sealed class ReleaseService(
         {
             context.CancellationToken.ThrowIfCancellationRequested();
             ReleasePlan plan = Plan(request.Specs[i], $"specs[{i}]", dataset, facts, new(directory), goal, drawsSeed: false);
-            response.Estimates.Add(Estimate(plan, facts, account, holds, withAlternatives: true));
+            response.Estimates.Add(Estimate(plan, facts, account, holds, goal));
         }
         return Task.FromResult(response);
     }
@@ -48,7 +48,7 @@ sealed class ReleaseService(
         var stored = new StoredBuild(facts.MaxRecords, landmarks.Rows, new V1.CreateReleaseResponse
         {
             Release = ReleaseWire.Describe(plan, dataset.Definition, account.DisplayDelta),
-            Estimate = Estimate(plan, facts, account, holds: true, withAlternatives: false),
+            Estimate = Estimate(plan, facts, account, holds: true, goal: null),
         });
         Measurement measurement = plan.Measurement;
         var reserve = new ReserveRequest(
@@ -173,7 +173,12 @@ sealed class ReleaseService(
         return Planner.Plan(drawsSeed ? asked with { Seed = asked.Seed ?? PublicRandom.DrawSeed() } : asked, facts, Limits, goal);
     }
 
-    V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool holds, bool withAlternatives)
+    /// <param name="plan">What is priced.</param>
+    /// <param name="facts">What is public about the dataset.</param>
+    /// <param name="account">Who pays.</param>
+    /// <param name="holds">Whether the caller may see what is held for builds.</param>
+    /// <param name="goal">What the planner aimed at; null = without alternatives and advice.</param>
+    V1.ReleaseEstimate Estimate(ReleasePlan plan, DatasetFacts facts, AccountRow account, bool holds, PlannerGoal? goal)
     {
         var estimate = new V1.ReleaseEstimate
         {
@@ -181,11 +186,11 @@ sealed class ReleaseService(
             Accuracy = ReleaseWire.ToWire(plan.Accuracy),
             Affordable = plan.Cost.Units <= DatasetWire.Remaining(account, holds),
             Spec = ReleaseWire.ToSpec(plan),
-            Reason = plan.Reason,
+            Reason = goal is not null && Planner.Warn(plan, facts) is { } warning ? $"{plan.Reason} {warning}" : plan.Reason,
             BuildSeconds = Seconds(plan, facts),
         };
-        if (!withAlternatives || plan.Request.Accumulator.Length > 0) return estimate;
-        foreach (ReleasePlan other in Planner.Alternatives(plan, facts, Limits).Take(8))
+        if (goal is null || plan.Request.Accumulator.Length > 0) return estimate;
+        foreach (ReleasePlan other in Planner.Alternatives(plan, facts, Limits, goal))
             estimate.Alternatives.Add(new V1.ReleaseAlternative
             {
                 Spec = ReleaseWire.ToSpec(other),

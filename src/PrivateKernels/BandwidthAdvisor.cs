@@ -24,7 +24,7 @@ public static class BandwidthAdvisor
     /// <summary>Largest mean of the kernel: beyond it all pairs look alike.</summary>
     const double LargestMean = 0.9;
 
-    const int MostPairs = 20_000, GridSteps = 97;
+    const int MostPairs = 4_000, GridSteps = 97;
 
     /// <param name="function">A kernel with a bandwidth, by name.</param>
     /// <param name="exponent">Its exponent; 0 = default.</param>
@@ -39,7 +39,8 @@ public static class BandwidthAdvisor
         if (Catalog.Functions.FirstOrDefault(e => e.Name == function) is not { IsKernel: true, UsesBandwidth: true })
             throw new InvalidFieldException("function", function, "must be a kernel with a bandwidth");
         PairFunction unit = Catalog.Create(function, 1, exponent);
-        double[] pairs = sample is { Count: > 1 } points ? SamplePairs(unit.Geometry, points) : BoxPairs(unit.Geometry, domain);
+        bool sampled = sample is { Count: > 1 };
+        double[] pairs = sampled ? SamplePairs(unit.Geometry, sample!.Value) : BoxPairs(unit.Geometry, domain);
         double typical = Scale(unit.Geometry, pairs.Order().ElementAt(pairs.Length / 2));
         if (!(typical > 0)) throw new InvalidFieldException("sample", "all equal", "its points must differ");
         double low = double.NaN, high = double.NaN;
@@ -52,7 +53,7 @@ public static class BandwidthAdvisor
             if (double.IsNaN(low)) low = h;
             high = h;
         }
-        return new(function, exponent, pairs, records, noiseStd, low, high);
+        return new(function, exponent, pairs, sampled, records, noiseStd, low, high);
     }
 
     internal static BandwidthReading Read(
@@ -118,11 +119,15 @@ public sealed class BandwidthAdvice
     readonly long _records;
 
     internal BandwidthAdvice(
-        string function, double exponent, double[] pairs, long records, double noiseStd, double low, double high)
+        string function, double exponent, double[] pairs, bool isSampled, long records, double noiseStd, double low, double high)
     {
+        IsSampled = isSampled;
         (_function, _exponent, _pairs, _records, _noiseStd) = (function, exponent, pairs, records, noiseStd);
         (Low, High) = (low, high);
     }
+
+    /// <summary>False: rows that fill the declared box evenly stood in for a public sample.</summary>
+    public bool IsSampled { get; }
 
     /// <summary>Smallest bandwidth suggested; NaN if none is usable at this noise.</summary>
     public double Low { get; }
@@ -137,16 +142,17 @@ public sealed class BandwidthAdvice
     /// <summary>A warning about a bandwidth outside the range, or null.</summary>
     public string? Warn(double bandwidth)
     {
-        if (double.IsNaN(Low)) return "No bandwidth gives sums well above the noise here: more records or more budget are needed.";
-        BandwidthReading reading = Read(bandwidth);
-        string range = string.Create(CultureInfo.InvariantCulture, $"{Low:G3} to {High:G3}");
-        string h = bandwidth.ToString("G3", CultureInfo.InvariantCulture);
-        if (bandwidth < Low)
-            return string.Create(CultureInfo.InvariantCulture,
-                $"At bandwidth {h} a sum is carried by about {reading.Carriers:G2} records and is {reading.SignalToNoise:G2} times ")
-                + $"its noise: noise will dominate. Suggested: {range}.";
-        if (bandwidth <= High) return null;
-        string mean = reading.Mean.ToString("G2", CultureInfo.InvariantCulture);
-        return $"At bandwidth {h} the kernel averages {mean}: all points look alike. Suggested: {range}.";
+        string source = IsSampled ? "the public points" : "rows that fill the box evenly";
+        if (double.IsNaN(Low))
+            return $"By {source} no bandwidth gives sums well above the noise: more records or more budget are needed.";
+        if (bandwidth >= Low && bandwidth <= High) return null;
+        BandwidthReading r = Read(bandwidth);
+        return bandwidth < Low
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"By {source}, at bandwidth {bandwidth:G3} a sum is carried by about {r.Carriers:G2} records and is {r.SignalToNoise:G2} ")
+                + string.Create(CultureInfo.InvariantCulture, $"times its noise: noise will dominate. Suggested: {Low:G3} to {High:G3}.")
+            : string.Create(CultureInfo.InvariantCulture,
+                $"By {source}, at bandwidth {bandwidth:G3} the kernel averages {r.Mean:G2}: all points look alike. ")
+                + string.Create(CultureInfo.InvariantCulture, $"Suggested: {Low:G3} to {High:G3}.");
     }
 }

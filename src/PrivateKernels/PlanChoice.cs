@@ -17,24 +17,46 @@ sealed record PlanChoice(
     /// <summary>Pairs of a frequency grid that the planner chooses by itself: four times the work of random features.</summary>
     const int MostGridPairs = 16384;
 
-    /// <summary>The smallest size that reaches the target, or the best within the limits.</summary>
+    /// <summary>The smallest size that reaches the goal, or the best within the limits, with what limits it.</summary>
     public ReleasePlan Best()
     {
-        if (Request.ClassLeastSquares) return Build(DefaultLeastSquares);
-        if (FrequencyGrid() is { } grid) return grid;
+        ReleasePlan plan = Request.ClassLeastSquares ? Build(DefaultLeastSquares) : FrequencyGrid() ?? BestSize();
+        return Missed(plan) is { } missed ? plan with { Reason = $"{plan.Reason} {missed}" } : plan;
+    }
+
+    ReleasePlan BestSize()
+    {
         ReleasePlan plan = PureBalance() ?? Build(DefaultFeatures());
         if (plan.Measurement.Sketch.Features == 0) return plan;
         while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
             && smaller.Request.Features < plan.Request.Features)
             plan = smaller;
-        int most = Math.Min(MostPlannedFeatures, Limits.Features);
-        while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= most
+        while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= MostFeatures
             && TryBuild(plan.Request.Features * 2) is { } larger && !Exceeds(larger) && Total(larger) < Total(plan))
             plan = larger;
-        if (Goal.TargetStd <= 0 || Total(plan) <= Goal.TargetStd) return plan;
-        string target = Goal.TargetStd.ToString("G4", CultureInfo.InvariantCulture);
-        return plan with { Reason = $"{plan.Reason} The target of {target} cannot be reached within the limits." };
+        return plan;
     }
+
+    int MostFeatures => Math.Min(MostPlannedFeatures, Limits.Features);
+
+    /// <summary>Which part of the goal a plan misses, and what stands in the way; null if none.</summary>
+    string? Missed(ReleasePlan plan)
+    {
+        if (ExceedsBytes(plan)) return Text($"The file cannot be kept within {Goal.MaxFileBytes} bytes: this is the smallest size.");
+        if (ExceedsWork(plan)) return "The build cannot be kept within the time wanted: this is the smallest size.";
+        if (Goal.TargetStd <= 0 || Total(plan) <= Goal.TargetStd) return null;
+        string target = Text($"The target of {Goal.TargetStd:G4} cannot be reached: ");
+        if (plan.Accuracy.NoiseStd > Goal.TargetStd) return target + "privacy noise alone is above it, and only more budget lowers that.";
+        int features = plan.Request.Features * 2;
+        if (features == 0) return target + "the method errs by more.";
+        if (features > MostFeatures) return target + Text($"the planner uses at most {MostFeatures} features.");
+        return TryBuild(features) is not { } larger ? target + "more features are more cells than a release may have."
+            : ExceedsBytes(larger) ? target + "more features would pass the bytes wanted."
+            : ExceedsWork(larger) ? target + "more features would pass the time wanted."
+            : target + "more features would not lower the error.";
+    }
+
+    static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
     /// The frequency grid where it is to be had and its size tolerable: no features beat it there. Under pure epsilon, where
@@ -46,7 +68,7 @@ sealed record PlanChoice(
         PlanChoice grid = this with { Request = Request with { Method = SketchMethod.FrequencyGrid } };
         if (grid.TryBuild(0) is not { } plan || Exceeds(plan)) return null;
         PlanChoice random = this with { Request = Request with { Method = SketchMethod.Fourier } };
-        return IsPure && Total(random.Best()) < Total(plan) ? null : plan;
+        return IsPure && Total(random.BestSize()) < Total(plan) ? null : plan;
     }
 
     FrequencyGridSketch? CreateGrid(long mostPairs) => FrequencyGridSketch.TryCreate(
@@ -93,7 +115,10 @@ sealed record PlanChoice(
     }
 
     /// <summary>What sizes that grow with n are chosen for.</summary>
-    long LikelyRecords => Facts.MaxRecordsDeclared ? Facts.MaxRecords : 100_000;
+    long LikelyRecords => Facts.MaxRecordsDeclared ? Facts.MaxRecords : UndeclaredRecords;
+
+    /// <summary>Taken where no bound on the records is declared.</summary>
+    internal const long UndeclaredRecords = 100_000;
 
     /// <summary>Of a pure release, at the level of a record.</summary>
     double Epsilon => Math.ScaleB((double)Strength.Strength, -40) / Facts.MaxRecordsPerUnit;
@@ -190,9 +215,12 @@ sealed record PlanChoice(
         ? plan.Accuracy.TotalStdAtMaxRecords
         : double.Hypot(plan.Accuracy.NoiseStd, plan.Accuracy.ApproximationStdPerRecord);
 
-    bool Exceeds(ReleasePlan plan) =>
-        (Goal.MaxFileBytes > 0 && plan.Accuracy.FileBytes > Goal.MaxFileBytes)
-        || (Goal.MaxOperationsPerRecord > 0 && plan.Measurement.Sketch.OperationsPerRecord > Goal.MaxOperationsPerRecord);
+    bool Exceeds(ReleasePlan plan) => ExceedsBytes(plan) || ExceedsWork(plan);
+
+    bool ExceedsBytes(ReleasePlan plan) => Goal.MaxFileBytes > 0 && plan.Accuracy.FileBytes > Goal.MaxFileBytes;
+
+    bool ExceedsWork(ReleasePlan plan) =>
+        Goal.MaxOperationsPerRecord > 0 && plan.Measurement.Sketch.OperationsPerRecord > Goal.MaxOperationsPerRecord;
 
     string Reason(ISketch sketch, AccuracyEstimate accuracy)
     {

@@ -37,7 +37,7 @@ public static class Planner
             throw new LimitExceededException("Features", $"features is {request.Features}: it must be between 0 and {limits.Features}.");
 
         var choice = new PlanChoice(request, function, facts, strength, limits, goal ?? new());
-        return request.Features != 0 ? choice.Build(request.Features) : choice.Best();
+        return Checked(request.Features != 0 ? choice.Build(request.Features) : choice.Best(), function, facts);
     }
 
     /// <summary>
@@ -65,35 +65,52 @@ public static class Planner
     }
 
     /// <summary>
-    /// Other sizes that serve the same request at the same price, with the reason why each was not chosen; none where the
-    /// size changes nothing.
+    /// Other methods and sizes that serve the same request at the same price, best first, at most
+    /// <see cref="PlanAlternatives.Most"/>, each with the reason why it was not chosen.
     /// </summary>
-    public static IReadOnlyList<ReleasePlan> Alternatives(ReleasePlan plan, DatasetFacts facts, PlannerLimits limits)
+    public static IReadOnlyList<ReleasePlan> Alternatives(
+        ReleasePlan plan, DatasetFacts facts, PlannerLimits limits, PlannerGoal? goal = null) =>
+        new PlanAlternatives(plan, facts, limits, goal ?? new()).List();
+
+    /// <summary>
+    /// What public facts say against a plan's bandwidth: that few records carry a sum, so that noise dominates, or that all
+    /// points look alike. Null where nothing does, or where neither max_records nor box nor public points tell.
+    /// </summary>
+    public static string? Warn(ReleasePlan plan, DatasetFacts facts)
     {
-        var alternatives = new List<ReleasePlan>();
-        foreach (double factor in (double[])[4, 2, 0.5, 0.25])
-        {
-            if (plan.Measurement.Sketch.Features == 0) break;
-            double features = plan.Measurement.Sketch.Features * factor;
-            if (features < 16 || features > limits.Features) continue;
-            try
-            {
-                ReleasePlan other = Plan(plan.Request with { Features = (int)features }, facts, limits);
-                if (other.Request.Features == plan.Request.Features || alternatives.Exists(a => a.Request.Features == other.Request.Features))
-                    continue;
-                alternatives.Add(other with { Reason = Comparison(plan, other) });
-            }
-            catch (Exception e) when (e is LimitExceededException or InvalidFieldException)
-            {
-                // That size is not to be had here, so it is no alternative.
-            }
-        }
-        return alternatives;
+        PairFunction function = plan.Measurement.Sketch.Function;
+        bool known = function.Entry is { IsKernel: true, UsesBandwidth: true } && facts.MaxRecordsDeclared
+            && (facts.Domain.Lower is not null || plan.Request.Landmarks is { Count: > 1 });
+        double scale = plan.Request.Weighted ? facts.MaxAbsValue : 1;
+        return known
+            ? BandwidthAdvisor.Advise(
+                plan.Request.Function, plan.Request.Exponent, facts.Domain, facts.MaxRecords, plan.Accuracy.NoiseStd / scale,
+                plan.Request.Landmarks).Warn(function.Bandwidth)
+            : null;
     }
+
+    /// <summary>
+    /// Pure epsilon so small that an answer would err by more than any sum can be is refused (structures.md 7.2a); but for the
+    /// paper's structures, which are there to be compared with.
+    /// </summary>
+    static ReleasePlan Checked(ReleasePlan plan, PairFunction function, DatasetFacts facts)
+    {
+        if (plan.Measurement.Strength.Mechanism != MechanismKind.DiscreteLaplace || !facts.MaxRecordsDeclared || IsPaper(plan.Request))
+            return plan;
+        double most = facts.MaxRecords * function.LargestOver(facts.Domain) * (plan.Request.Weighted ? facts.MaxAbsValue : 1);
+        return plan.Accuracy.TotalStdAtMaxRecords <= most
+            ? plan
+            : throw new InvalidFieldException("privacy.loss.epsilon", plan.Request.Loss!.Value.Epsilon, string.Create(
+                CultureInfo.InvariantCulture,
+                $"an answer would err by about {plan.Accuracy.TotalStdAtMaxRecords:G3}, and no sum over max_records rows is larger than ")
+                + string.Create(CultureInfo.InvariantCulture, $"{most:G3}; ask for more, or use an account with delta above 0"));
+    }
+
+    internal static bool IsPaper(ReleaseRequest request) => request.Method is SketchMethod.Paper or SketchMethod.PaperPlus;
 
     static void CheckPaper(ReleaseRequest request, PairFunction function, DatasetFacts facts, PrivacyStrength strength)
     {
-        bool isPaper = request.Method is SketchMethod.Paper or SketchMethod.PaperPlus;
+        bool isPaper = IsPaper(request);
         if (request.ProjectedDimension != 0 && !(isPaper && (function is L2 || PaperKernel.Of(function) is not null)))
             throw new InvalidFieldException(
                 "projected_dimension", request.ProjectedDimension, "must be 0: only l2 and kernels by the paper's methods are projected");
@@ -135,14 +152,6 @@ public static class Planner
         if (landmarks.Dimension != domain.Dimension || landmarks.Count == 0)
             throw new InvalidFieldException(field, "set", $"must hold rows of dimension {domain.Dimension}");
     }
-
-    static string Comparison(ReleasePlan plan, ReleasePlan other) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{other.Request.Features} features: noise {Ratio(other.Accuracy.NoiseStd, plan.Accuracy.NoiseStd)}, approximation "
-            + $"{Ratio(other.Accuracy.ApproximationStdPerRecord, plan.Accuracy.ApproximationStdPerRecord)}, "
-            + $"work {Ratio(other.Measurement.Sketch.OperationsPerRecord, plan.Measurement.Sketch.OperationsPerRecord)} of the plan's.");
-
-    static string Ratio(double a, double b) => b == 0 ? "equal" : (a / b).ToString("0.##", CultureInfo.InvariantCulture) + " x";
 
     static PrivacyStrength StrengthOf(ReleaseRequest request, CostUnit account)
     {

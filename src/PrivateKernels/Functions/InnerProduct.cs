@@ -13,6 +13,14 @@ public sealed class InnerProduct : PairFunction
 
     public override double Profile(double s) => s;
 
+    /// <summary>R^2, R the largest length in the ball.</summary>
+    internal override double LargestOver(Domain domain)
+    {
+        double squares = 0;
+        foreach (float c in domain.Center) squares += (double)c * c;
+        return Math.Pow(domain.MaxNorm!.Value + Math.Sqrt(squares), 2);
+    }
+
     internal override void ApplyProfile(Span<float> s)
     {
         // The sums themselves.

@@ -13,6 +13,8 @@ public sealed class L1 : PairFunction
 
     public override double Profile(double s) => s;
 
+    internal override double LargestOver(Domain domain) => domain.Dimension * Side(domain);
+
     internal override void ApplyProfile(Span<float> s)
     {
         // The sums themselves.

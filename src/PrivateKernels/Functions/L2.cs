@@ -16,5 +16,7 @@ public sealed class L2 : PairFunction
 
     public override double Profile(double s) => Math.Sqrt(s);
 
+    internal override double LargestOver(Domain domain) => 2 * domain.MaxNorm!.Value;
+
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<RootProfile>(s, 1);
 }

@@ -13,6 +13,8 @@ public sealed class L2Squared : PairFunction
 
     public override double Profile(double s) => s;
 
+    internal override double LargestOver(Domain domain) => 4 * domain.MaxNorm!.Value * domain.MaxNorm.Value;
+
     internal override void ApplyProfile(Span<float> s)
     {
         // The sums themselves.

@@ -31,6 +31,8 @@ public sealed class LpP : PairFunction
 
     public override double Profile(double s) => s;
 
+    internal override double LargestOver(Domain domain) => domain.Dimension * Math.Pow(Side(domain), Exponent);
+
     internal override void ApplyProfile(Span<float> s)
     {
         // The sums themselves.

@@ -44,6 +44,12 @@ public abstract class PairFunction
     /// <summary>f as a function of s, in fp64.</summary>
     public abstract double Profile(double s);
 
+    /// <summary>max |f| over a domain that declares what the function needs; 1 for kernels of distances and angles.</summary>
+    internal virtual double LargestOver(Domain domain) => 1;
+
+    /// <summary>Side of the declared box.</summary>
+    protected static double Side(Domain domain) => (double)domain.Upper!.Value - domain.Lower!.Value;
+
     /// <summary>
     /// Replaces every s by f(s), in fp32, for landmarks and for exact sums over public data; the length is a multiple of
     /// sixteen. A function with a form for registers (<see cref="Profiles"/>) overrides this; one that landmarks serve must.

@@ -79,7 +79,7 @@ public sealed class LandmarkSketch : ISketch
             throw new InvalidFieldException(
                 "public_dataset", "set", "its coordinates must be finite and at most 2^40 in size");
         Canonical.Flush(points);
-        float[] triangle = LandmarkFactor.InverseTriangle(function, points, domain.Dimension)
+        float[] triangle = LandmarkFactorCache.Shared.InverseTriangle(function, points, domain.Dimension)
             ?? throw new InvalidFieldException("features", count,
                 "so many landmarks are nearly equal for this kernel; ask for fewer, or a smaller bandwidth");
         // 20 % of the L2 bound costs 2 % more noise; 5 % of the L1 bound costs 5 % (1.5).

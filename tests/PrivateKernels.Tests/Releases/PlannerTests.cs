@@ -134,6 +134,90 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_goal_that_is_missed_names_what_limits_it()
+    {
+        string Reason(PlannerGoal goal, ReleaseRequest? request = null, int d = 16) =>
+            Planner.Plan(request ?? Gaussian, Facts(d), Limits, goal).Reason;
+        Assert.Contains("privacy noise alone", Reason(new(TargetStd: 1)), StringComparison.Ordinal);
+        Assert.Contains("at most 65536 features", Reason(new(TargetStd: 5)), StringComparison.Ordinal);
+        Assert.Contains("would pass the bytes", Reason(new(TargetStd: 50, MaxFileBytes: 100_000)), StringComparison.Ordinal);
+        double operations = 1.5 * Planner.Plan(Gaussian, Facts(16), Limits).Measurement.Sketch.OperationsPerRecord;
+        Assert.Contains("would pass the time", Reason(new(50, operations)), StringComparison.Ordinal);
+        Assert.Contains("smallest size", Reason(new(MaxFileBytes: 100)), StringComparison.Ordinal);
+        ReleaseRequest moments = Gaussian with { Function = "l2_squared", Bandwidth = 0 };
+        Assert.Contains("smallest size", Reason(new(MaxFileBytes: 100), moments), StringComparison.Ordinal);
+        Assert.Contains("privacy noise alone", Reason(new(TargetStd: 1), moments), StringComparison.Ordinal);
+        // The frequency grid is a choice of the planner like any other.
+        Assert.Contains("privacy noise alone", Reason(new(TargetStd: 1), d: 2), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pure_epsilon_whose_answers_would_drown_is_refused_with_figures()
+    {
+        ReleaseRequest Pure(string name, double epsilon) => new()
+        {
+            Function = name,
+            Bandwidth = name == "gaussian" ? 5 : 0,
+            Loss = new PrivacyLoss(epsilon, 0),
+        };
+        foreach (string name in (string[])["gaussian", "l1", "l2", "l2_squared", "inner_product", "lp_p"])
+        {
+            DatasetFacts facts = Facts(16, 1000, CostUnit.Epsilon);
+            Assert.NotNull(Planner.Plan(Pure(name, 2), facts, Limits));
+            InvalidFieldException refusal =
+                Assert.Throws<InvalidFieldException>(() => Planner.Plan(Pure(name, 0.0001), facts, Limits));
+            Assert.Equal("privacy.loss.epsilon", refusal.Field);
+            Assert.Contains("would err by about", refusal.Message, StringComparison.Ordinal);
+            // Nothing is known to be too large where no bound on the records is declared.
+            Assert.NotNull(Planner.Plan(Pure(name, 0.0001), facts with { MaxRecordsDeclared = false }, Limits));
+        }
+        Assert.NotNull(Planner.Plan(
+            Pure("gaussian", 0.0001) with { Method = SketchMethod.Paper }, Facts(16, 1000, CostUnit.Epsilon), Limits));
+    }
+
+    [Fact]
+    public void Alternatives_cross_methods_best_first_and_the_papers_last()
+    {
+        DatasetFacts facts = Facts(2, unit: CostUnit.Epsilon);
+        ReleasePlan plan = Planner.Plan(Gaussian with { Loss = new PrivacyLoss(1, 0) }, facts, Limits);
+        IReadOnlyList<ReleasePlan> found = Planner.Alternatives(plan, facts, Limits);
+        Assert.InRange(found.Count, 3, 8);
+        var methods = found.Select(static p => p.Request.Method!.Value).Append(plan.Request.Method!.Value).ToHashSet();
+        foreach (SketchMethod method in (SketchMethod[])
+            [SketchMethod.Fourier, SketchMethod.FrequencyGrid, SketchMethod.HermiteGrid, SketchMethod.Paper])
+            Assert.Contains(method, methods);
+        double[] errors = [.. found.Where(static p => p.Request.Method is not (SketchMethod.Paper or SketchMethod.PaperPlus))
+            .Select(static p => p.Accuracy.TotalStdAtMaxRecords)];
+        Assert.Equal(errors.Order(), errors);
+        Assert.All(found, p => Assert.Equal(p.Request.Features, Planner.Plan(p.Request, facts, Limits).Request.Features));
+        Assert.Contains("For comparison", found[^1].Reason, StringComparison.Ordinal);
+
+        var landmarks = new Points(new float[300].Select(static (_, i) => i % 97 / 97f).ToArray(), 2);
+        plan = Planner.Plan(Gaussian with { Landmarks = landmarks.Slice(0, 90) }, Facts(2), Limits);
+        found = Planner.Alternatives(plan, Facts(2), Limits);
+        Assert.Contains(found, static p => p.Request is { Method: SketchMethod.FrequencyGrid, Landmarks: null });
+        Assert.Contains(found, static p => p.Request is { Method: SketchMethod.Landmark, Landmarks: not null });
+    }
+
+    [Fact]
+    public void A_bandwidth_at_which_noise_dominates_is_warned_about_and_a_good_one_is_not()
+    {
+        DatasetFacts facts = Facts(784);
+        string? Warning(double h, DatasetFacts f, string name = "gaussian") => Planner.Warn(
+            Planner.Plan(Gaussian with { Bandwidth = h, Function = name }, f, Limits), f);
+        Assert.Contains("noise will dominate", Warning(1, facts), StringComparison.Ordinal);
+        Assert.Contains("evenly", Warning(1, facts), StringComparison.Ordinal);
+        Assert.Null(Warning(8, facts));
+        Assert.Null(Warning(1, facts with { MaxRecordsDeclared = false }));
+        Assert.Null(Warning(1, facts with { Domain = new Domain(784) }));
+        Assert.Null(Planner.Warn(Planner.Plan(Gaussian with { Function = "l1", Bandwidth = 0 }, facts, Limits), facts));
+        // Public points say more than the box: these lie close to each other.
+        var close = new Points(Enumerable.Range(0, 100 * 784).Select(static i => i * 7919L % 2003 / 200300f).ToArray(), 784);
+        ReleasePlan near = Planner.Plan(Gaussian with { Bandwidth = 1, Landmarks = close, Features = 10 }, facts, Limits);
+        Assert.DoesNotContain("noise will dominate", Planner.Warn(near, facts) ?? "", StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Alternatives_are_complete_and_say_what_they_trade()
     {
         DatasetFacts facts = Facts(784);

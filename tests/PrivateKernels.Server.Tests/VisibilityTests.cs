@@ -6,16 +6,14 @@ using static PrivateKernels.Tests.TestServer;
 
 namespace PrivateKernels.Tests;
 
-/// <summary>
-/// What analysts and auditors see of a dataset with a release, a build under way, and a build that failed: of the last two,
-/// and of everything that depends on rows, nothing.
-/// </summary>
-public sealed class VisibilityTests : IAsyncLifetime
+/// <summary>A server with a dataset that has a release, a build under way, and a build that failed. Nothing of it changes.</summary>
+public sealed class VisibleServer : IAsyncLifetime
 {
     readonly Keys _keys = new();
     readonly string _directory = Directory.CreateTempSubdirectory("pk-visible-").FullName;
     TestServer _server = null!;
-    Operation _build = null!;
+
+    internal string Build { get; private set; } = "";
 
     public async ValueTask InitializeAsync()
     {
@@ -24,16 +22,17 @@ public sealed class VisibilityTests : IAsyncLifetime
         // The first release takes a second and more to appear, so that the time of asking and the time of READY differ.
         await using (TestServer first = await StartAsync(o => Keyed(o, TimeSpan.FromSeconds(1.1)), _directory))
         {
-            KeyHolder owner = KeyHolder.Of(first.Channel, _keys["all"]);
-            foreach (string dataset in (string[])["people", "others"]) await owner.Datasets.CreateDatasetAsync(NewDataset(dataset));
-            CreateReleaseResponse ready = await owner.Releases.CreateReleaseAsync(NewRelease("people", "ready", 0.5));
-            await owner.Operations.WaitOperationAsync(new WaitOperationRequest { Name = ready.Operation.Name });
+            KeyHolder all = KeyHolder.Of(first.Channel, _keys["all"]);
+            foreach (string dataset in (string[])["people", "others"]) await all.Datasets.CreateDatasetAsync(NewDataset(dataset));
+            CreateReleaseResponse ready = await all.Releases.CreateReleaseAsync(NewRelease("people", "ready", 0.5));
+            await all.Operations.WaitOperationAsync(new WaitOperationRequest { Name = ready.Operation.Name });
         }
         // From here on nothing that is begun ends: the first build waits for its hour, the second for the first.
         _server = await StartAsync(o => Keyed(o, TimeSpan.FromHours(1)), _directory);
-        _build = (await Owner.Releases.CreateReleaseAsync(NewRelease("people", "slow", 0.1))).Operation;
-        Operation failed = (await Owner.Releases.CreateReleaseAsync(NewRelease("people", "failed", 0.1))).Operation;
-        await Owner.Operations.CancelOperationAsync(new CancelOperationRequest { Name = failed.Name });
+        KeyHolder owner = Holder("owner");
+        Build = (await owner.Releases.CreateReleaseAsync(NewRelease("people", "slow", 0.1))).Operation.Name;
+        Operation failed = (await owner.Releases.CreateReleaseAsync(NewRelease("people", "failed", 0.1))).Operation;
+        await owner.Operations.CancelOperationAsync(new CancelOperationRequest { Name = failed.Name });
     }
 
     public async ValueTask DisposeAsync()
@@ -43,11 +42,25 @@ public sealed class VisibilityTests : IAsyncLifetime
         _keys.Dispose();
     }
 
-    KeyHolder Owner => KeyHolder.Of(_server.Channel, _keys["owner"]);
+    internal KeyHolder Holder(string key) => KeyHolder.Of(_server.Channel, _keys[key]);
 
-    KeyHolder Analyst => KeyHolder.Of(_server.Channel, _keys["analyst"]);
+    ServerOptions Keyed(ServerOptions options, TimeSpan quantum) => options with
+    {
+        Security = new() { KeysFile = _keys.Path },
+        Build = new() { CompletionQuantum = quantum },
+    };
+}
 
-    KeyHolder Auditor => KeyHolder.Of(_server.Channel, _keys["auditor"]);
+/// <summary>
+/// What analysts and auditors see of it: of builds under way and failed ones, and of everything that depends on rows, nothing.
+/// </summary>
+public sealed class VisibilityTests(VisibleServer server) : IClassFixture<VisibleServer>
+{
+    KeyHolder Owner => server.Holder("owner");
+
+    KeyHolder Analyst => server.Holder("analyst");
+
+    KeyHolder Auditor => server.Holder("auditor");
 
     [Fact]
     public async Task Fields_that_depend_on_rows_are_the_owners_alone()
@@ -61,7 +74,7 @@ public sealed class VisibilityTests : IAsyncLifetime
             Assert.False(seen.HasRecordCount || seen.HasStoredBytes || seen.Etag.Length > 0);
             Assert.Equal(seen, Assert.Single((await other.Datasets.ListDatasetsAsync(new ListDatasetsRequest())).Datasets));
         }
-        Assert.Equal(2, (await KeyHolder.Of(_server.Channel, _keys["all"]).Datasets.ListDatasetsAsync(new ListDatasetsRequest())).Datasets.Count);
+        Assert.Equal(2, (await server.Holder("all").Datasets.ListDatasetsAsync(new ListDatasetsRequest())).Datasets.Count);
     }
 
     [Fact]
@@ -133,7 +146,7 @@ public sealed class VisibilityTests : IAsyncLifetime
     [Fact]
     public async Task A_builds_operation_is_its_owners_and_to_others_it_is_not_there()
     {
-        Assert.Equal(_build.Name, (await Owner.Operations.GetOperationAsync(new GetOperationRequest { Name = _build.Name })).Name);
+        Assert.Equal(server.Build, (await Owner.Operations.GetOperationAsync(new GetOperationRequest { Name = server.Build })).Name);
         Assert.NotEmpty((await Owner.Operations.ListOperationsAsync(new ListOperationsRequest())).Operations);
         string missing = $"operations/{NewId()}";
         foreach (KeyHolder other in (KeyHolder[])[Analyst, Auditor])
@@ -147,9 +160,9 @@ public sealed class VisibilityTests : IAsyncLifetime
                     name => other.Operations.DeleteOperationAsync(new DeleteOperationRequest { Name = name }).ResponseAsync,
                 ])
             {
-                Failure there = await Failure.OfAsync(() => call(_build.Name)), gone = await Failure.OfAsync(() => call(missing));
+                Failure there = await Failure.OfAsync(() => call(server.Build)), gone = await Failure.OfAsync(() => call(missing));
                 Assert.Equal("RESOURCE_NOT_FOUND", gone.Reason);
-                Assert.Equal(gone.Told(missing, _build.Name), there.Told());
+                Assert.Equal(gone.Told(missing, server.Build), there.Told());
             }
         }
     }
@@ -164,12 +177,6 @@ public sealed class VisibilityTests : IAsyncLifetime
         Assert.Equal("RESOURCE_NOT_FOUND", joined.Reason);
         Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(Owner.Datasets.CreateDatasetAsync(NewDataset("new")))).Reason);
     }
-
-    ServerOptions Keyed(ServerOptions options, TimeSpan quantum) => options with
-    {
-        Security = new() { KeysFile = _keys.Path },
-        Build = new() { CompletionQuantum = quantum },
-    };
 
     static string Name(string release) => $"datasets/people/releases/{release}";
 

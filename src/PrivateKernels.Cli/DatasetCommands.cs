@@ -8,7 +8,14 @@ static class DatasetCommands
 {
     static readonly Argument<string> Name = new("NAME") { Description = "Id of the dataset." };
 
-    public static Command Create() => new("dataset", "Create datasets and bring in rows.")
+    public static Command Create()
+    {
+        Command command = CreateOwn();
+        foreach (Command more in DatasetUpdateCommands.Create()) command.Add(more);
+        return command;
+    }
+
+    static Command CreateOwn() => new("dataset", "Create datasets and bring in rows.")
     {
         DatasetCreateCommand.Create(),
         ImportCommand.Create(),
@@ -61,6 +68,8 @@ static class DatasetCommands
         terminal.Write(Document(d, account), console =>
         {
             Table table = terminal.Table("dataset", IdOf(d));
+            if (d.DisplayName.Length > 0) table.AddRow("name", Markup.Escape(d.DisplayName));
+            if (d.Description.Length > 0) table.AddRow("description", Markup.Escape(d.Description));
             table.AddRow("kind", Show.Name(d.Kind));
             table.AddRow("dimension", $"{d.Domain.Dimension}");
             if (d.Domain.HasLower)
@@ -88,6 +97,8 @@ static class DatasetCommands
     static object Document(V1.Dataset d, Account? account = null) => new
     {
         Dataset = IdOf(d),
+        d.DisplayName,
+        d.Description,
         Kind = Show.Name(d.Kind),
         State = Show.Name(d.State),
         d.Domain.Dimension,

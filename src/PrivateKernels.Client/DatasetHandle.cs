@@ -37,6 +37,31 @@ public sealed class DatasetHandle
         return (await _client.Caller.CallAsync(_client.Datasets.DeleteDatasetAsync, request, cancellation)).Dataset;
     }
 
+    /// <summary>Changes the texts that are not null; nothing else about a dataset can change.</summary>
+    public async Task<V1.Dataset> UpdateAsync(
+        string? displayName = null, string? description = null, CancellationToken cancellation = default)
+    {
+        var request = new V1.UpdateDatasetRequest
+        {
+            Dataset = new() { Name = Name, DisplayName = displayName ?? "", Description = description ?? "" },
+            UpdateMask = new(),
+            RequestId = PrivateKernelsClient.NewId(),
+        };
+        if (displayName is not null) request.UpdateMask.Paths.Add("display_name");
+        if (description is not null) request.UpdateMask.Paths.Add("description");
+        return (await _client.Caller.CallAsync(_client.Datasets.UpdateDatasetAsync, request, cancellation)).Dataset;
+    }
+
+    /// <summary>Where an upload stands (<see cref="IngestOptions.UploadId"/>).</summary>
+    public Task<V1.GetUploadResponse> GetUploadAsync(Guid uploadId, CancellationToken cancellation = default) =>
+        _client.Caller.CallAsync(
+            _client.Datasets.GetUploadAsync, new V1.GetUploadRequest { Dataset = Name, UploadId = $"{uploadId:D}" }, cancellation);
+
+    /// <summary>Discards an upload that is not finished.</summary>
+    public Task AbortUploadAsync(Guid uploadId, CancellationToken cancellation = default) =>
+        _client.Caller.CallAsync(
+            _client.Datasets.AbortUploadAsync, new V1.AbortUploadRequest { Dataset = Name, UploadId = $"{uploadId:D}" }, cancellation);
+
     /// <summary>Adds rows; all of them count, or none. Resumable: see <see cref="IngestOptions.UploadId"/>.</summary>
     /// <returns>Rows added.</returns>
     /// <exception cref="PrivateKernelsException">A row was refused; metadata name row and column, counted over all

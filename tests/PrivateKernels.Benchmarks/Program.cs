@@ -19,11 +19,14 @@ switch (args.FirstOrDefault())
     case "targets":
         await AccuracyTargets.RunAsync(args[1..]);
         return 0;
+    case "encryption":
+        await EncryptionBenchmark.RunAsync();
+        return 0;
     case "samplers":
         SamplerBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers |" +
+        Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers | encryption |" +
             " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | plots FOLDER |" +
             " releases [FOLDER | IMAGES QUERIES] | targets [FOLDER] [--only PART] [--json FILE] | gpu [--allow-cpu] [--quick] [--json FILE]");
         return 2;

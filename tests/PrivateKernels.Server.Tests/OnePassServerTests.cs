@@ -169,6 +169,28 @@ public sealed class OnePassServerTests : IAsyncLifetime
         Assert.Contains("--accumulator", error.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_program_changes_texts_and_shows_and_discards_uploads()
+    {
+        await _server.Datasets.CreateDatasetAsync(OnePass("texts"));
+        JsonElement changed = await RunAsync("dataset", "update", "texts", "--display-name", "People");
+        Assert.Equal(("People", ""), (changed.GetProperty("display_name").GetString(), changed.GetProperty("description").GetString()));
+        await RunAsync("dataset", "update", "texts", "--description", "of one town");
+        JsonElement shown = await RunAsync("dataset", "show", "texts");
+        Assert.Equal(("People", "of one town"), (
+            shown.GetProperty("display_name").GetString(), shown.GetProperty("description").GetString()));
+        string upload = TestServer.NewId();
+        await _server.SendAsync(TestServer.Start("texts", upload), TestServer.Batch(1, TestServer.Pattern(10, 4), 4));
+        JsonElement status = await RunAsync("dataset", "upload", "texts", upload);
+        Assert.Equal((2, false), (status.GetProperty("next_sequence").GetInt32(), status.GetProperty("finished").GetBoolean()));
+        await RunAsync("dataset", "abort", "texts", upload);
+        Assert.Empty(Directory.GetFiles(At("data"), "*.cells", SearchOption.AllDirectories));
+        var error = new StringWriter();
+        Assert.Equal(1, await CommandLine.RunAsync(
+            Server("dataset", "upload", "texts", upload), TextWriter.Null, error, TestContext.Current.CancellationToken));
+        Assert.Contains("RESOURCE_NOT_FOUND", error.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("near")]
     [InlineData("near=gaussian,width=1")]

@@ -28,7 +28,7 @@ static class DevicePrograms
         typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
         typeof(MomentPrograms), typeof(ClampPrograms), typeof(PowerPrograms), typeof(SphericalPrograms),
         typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(WeightedPrograms),
-        typeof(PreciseSumPrograms), typeof(ProjectPrograms),
+        typeof(PreciseSumPrograms), typeof(SecondMomentPrograms), typeof(ProjectPrograms),
     ];
 
     /// <summary>All programs in name order.</summary>

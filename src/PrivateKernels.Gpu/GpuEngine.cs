@@ -59,8 +59,19 @@ public sealed class GpuEngine : IEngine
             (rest, sums) => _fallback.AddFourier(map, rest, sums));
     }
 
-    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells) =>
-        _fallback.AddSecondMoments(map, points, cells);
+    public void AddSecondMoments(FourierMap map, Points points, Span<long> cells)
+    {
+        Expect(points.Dimension == map.Dimension && cells.Length == SecondMoments.CellsOf(map.Frequencies));
+        if (!FourierLaunch.Supports(map))
+        {
+            _fallback.AddSecondMoments(map, points, cells);
+            return;
+        }
+        AddCells(
+            points, cells, [],
+            (device, sums) => new SecondMomentTask(device, map, sums),
+            (rest, sums) => _fallback.AddSecondMoments(map, rest, sums));
+    }
 
     public void ProjectFourier(
         FourierMap map, Points queries, ReadOnlySpan<double> weights, int columns, Span<double> sums)

@@ -68,6 +68,12 @@ static class SketchChecks
         AddFourier("dense features", 0x3d1f9d4c33d946e1, dense);
         AddFourier("structured features", 0x254c1f997a9cf531, small);
         AddFourier("large structured features", 0xc16dfd44d76c49b7, large);
+        checks.Add(new("second moments", 0x371942f62d2b077c, engine =>
+        {
+            var cells = new long[SecondMoments.CellsOf(Frequencies)];
+            engine.AddSecondMoments(dense, points, cells);
+            return Hash(cells);
+        }));
         var signs = new SignMap(Dimension, -1.5f, 1.75f, Cells, 999_999);
         const int Half = Dimension * Cells;
         Add("sign histograms", 0xcfa45adeb6b4259b, 2 * Half, (e, x, to) =>

@@ -138,6 +138,22 @@ public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, ID
         Assert.Equal(same, cells);
     }
 
+    [Theory]
+    [InlineData(0, 1, 1, 1)]
+    [InlineData(0, 1100, 7, 65)]
+    [InlineData(32, 130, 20, 96)]
+    [InlineData(0, 2100, 3, 5)]
+    public void Second_moments_are_those_of_the_processor(int padded, int points, int dimension, int rows)
+    {
+        var samples = new Samples((ulong)(points + rows));
+        FourierMap map = Map(samples, dimension, padded, rows, 1);
+        Points x = samples.EdgePoints(points, dimension);
+        long[] cells = new long[SecondMoments.CellsOf(rows)], same = new long[cells.Length];
+        _engine.AddSecondMoments(map, x, cells);
+        _simd.AddSecondMoments(map, x, same);
+        Assert.True(same.AsSpan().SequenceEqual(cells));
+    }
+
     public static TheoryData<string> LandmarkFunctions => [.. Catalog.Functions
         .Where(static f => f.Methods.Contains(SketchMethod.Landmark)).Select(static f => f.Name)];
 

@@ -13,25 +13,25 @@ static class HealthCommand
 
     static readonly Option<string?> Side = new("--side")
     {
-        Description = "Side port (default: Side:Listen of the configuration, else 127.0.0.1:7081).",
+        Description = "Side port of the server (default: Side:Listen of the configuration, else 127.0.0.1:7081).",
         HelpName = "ADDRESS:PORT",
     };
 
     public static Command Create() =>
-        new Command("health", "Ask a server on this machine whether it is ready; exit code 0 if so.") { Side }.Runs(RunAsync);
+        new Command("health", "Ask a server whether it is ready; exit code 0 if so.") { Side }.Runs(RunAsync);
 
     static async Task RunAsync(Session session, CancellationToken cancellation)
     {
         string listen = session.Get(Side) ?? Configuration.Read([]).Side.Listen;
-        System.Net.IPEndPoint endpoint = Configuration.Address("Side:Listen", listen);
         // A server that listens everywhere listens here.
-        if (endpoint.Address.Equals(System.Net.IPAddress.Any)) endpoint.Address = System.Net.IPAddress.Loopback;
-        if (endpoint.Address.Equals(System.Net.IPAddress.IPv6Any)) endpoint.Address = System.Net.IPAddress.IPv6Loopback;
+        string endpoint = listen.Replace("0.0.0.0:", "127.0.0.1:", StringComparison.Ordinal).Replace("[::]:", "[::1]:", StringComparison.Ordinal);
+        if (!Uri.TryCreate($"http://{endpoint}/readyz", UriKind.Absolute, out Uri? address) || address.IsDefaultPort)
+            throw new InvalidFieldException("side", listen, "must be address:port, such as 127.0.0.1:7081");
         JsonElement page;
         try
         {
             using var http = new HttpClient { Timeout = Patience };
-            using HttpResponseMessage response = await http.GetAsync(new Uri($"http://{endpoint}/readyz"), cancellation);
+            using HttpResponseMessage response = await http.GetAsync(address, cancellation);
             page = JsonDocument.Parse(await response.Content.ReadAsStringAsync(cancellation)).RootElement;
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException { InnerException: TimeoutException })

@@ -83,6 +83,8 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access, Tel
         // The framework found a frame too large while it read the stream.
         if (failure is RpcException { StatusCode: StatusCode.ResourceExhausted } framework && framework.Trailers.Count == 0)
             failure = new Refusal("MESSAGE_TOO_LARGE", "the message is larger than the server takes; split it.");
+        // The same for one that it could not read at all.
+        if (failure is RpcException { StatusCode: StatusCode.Internal } unread && unread.Trailers.Count == 0) failure = Refusal.NoMessage();
         if (failure is RpcException known) return known;
         if (context.CancellationToken.IsCancellationRequested && failure is OperationCanceledException or IOException)
             return context.Deadline <= DateTime.UtcNow

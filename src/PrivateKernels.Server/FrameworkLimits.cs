@@ -14,6 +14,13 @@ static class FrameworkLimits
 
     internal static void Use(IApplicationBuilder app, LimitsOptions limits) => app.Use((http, next) =>
     {
+        // A compressed message may grow without bound on its way in, and the framework would unpack it whatever its options say.
+        if (http.Request.Headers["grpc-encoding"].ToString() is not ("" or "identity"))
+        {
+            http.Response.Headers["grpc-accept-encoding"] = "identity";
+            GrpcReply.Refuse(http, new() { Code = (int)StatusCode.Unimplemented, Message = "messages must come uncompressed." });
+            return Task.CompletedTask;
+        }
         if (http.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is { Method.Type: MethodType.Unary })
             http.Request.Headers[TimeoutHeader] = Bound(http.Request.Headers[TimeoutHeader].ToString(), limits);
         http.Response.OnStarting(() =>
@@ -39,10 +46,17 @@ static class FrameworkLimits
 
     static void AddDetails(IHeaderDictionary headers, LimitsOptions limits)
     {
-        if (headers["grpc-status"] != ((int)StatusCode.ResourceExhausted).ToString(CultureInfo.InvariantCulture)
-            || headers.ContainsKey("grpc-status-details-bin"))
-            return;
-        Google.Rpc.Status status = Statuses.From(Refusal.TooLarge(limits.RequestBytes), "");
+        if (headers.ContainsKey("grpc-status-details-bin") || !int.TryParse(headers["grpc-status"], out int code)) return;
+        Refusal? refusal = (StatusCode)code switch
+        {
+            StatusCode.ResourceExhausted => Refusal.TooLarge(limits.RequestBytes),
+            // Whatever a service throws has been translated: this is a message that could not be read.
+            StatusCode.Unknown or StatusCode.Internal => Refusal.NoMessage(),
+            _ => null,
+        };
+        if (refusal is null) return;
+        Google.Rpc.Status status = Statuses.From(refusal, "");
+        headers["grpc-status"] = status.Code.ToString(CultureInfo.InvariantCulture);
         GrpcReply.Describe(headers, status);
     }
 }

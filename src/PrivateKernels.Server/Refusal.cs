@@ -26,5 +26,8 @@ sealed class Refusal(string reason, string message, params (string Key, string V
         "MESSAGE_TOO_LARGE", string.Create(CultureInfo.InvariantCulture, $"a message may have at most {limit} bytes; split it."),
         ("limit", limit.ToString(CultureInfo.InvariantCulture)));
 
+    /// <summary>Bytes that are no protobuf of the type that the call takes.</summary>
+    internal static Refusal NoMessage() => Field("message", "must be a protobuf of the request's type");
+
     internal static Refusal ShuttingDown() => new("SHUTTING_DOWN", "the server is shutting down; retry in a moment.");
 }

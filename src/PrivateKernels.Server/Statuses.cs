@@ -16,8 +16,11 @@ namespace PrivateKernels.Server;
 /// </summary>
 static class Statuses
 {
+    const int MostMessage = 1024, MostValue = 256;
+
     internal static RpcStatus From(Exception failure, string incident) => failure switch
     {
+        InvalidProtocolBufferException => From(Refusal.NoMessage(), incident),
         Refusal r => Build(r.Reason, r.Message, r.Metadata),
         InvalidFieldException f => Build("INVALID_FIELD", f.Message, [("field", f.Field), ("rule", f.Rule)]),
         UnknownPairFunctionException u => Build("UNKNOWN_PAIR_FUNCTION", u.Message,
@@ -42,10 +45,15 @@ static class Statuses
     internal static string Reason(RpcStatus status) =>
         status.Details.Count > 0 && status.Details[0].TryUnpack(out ErrorInfo info) ? info.Reason : "";
 
+    /// <summary>
+    /// A status travels in headers, of which clients take 64 KiB at most, and texts may quote what was sent: long ones are
+    /// cut.
+    /// </summary>
     internal static RpcStatus Build(string reason, string message, IReadOnlyList<(string Key, string Value)> metadata)
     {
+        message = Cut(message, MostMessage);
         var info = new ErrorInfo { Reason = reason, Domain = Reasons.Domain };
-        foreach ((string key, string value) in metadata) info.Metadata[key] = value;
+        foreach ((string key, string value) in metadata) info.Metadata[key] = Cut(value, MostValue);
         var status = new RpcStatus { Code = (int)Reasons.Codes[reason], Message = message, Details = { Any.Pack(info) } };
         if (Detail(reason, message, info.Metadata) is { } detail) status.Details.Add(Any.Pack(detail));
         return status;
@@ -96,6 +104,8 @@ static class Statuses
 
     static IEnumerable<string> Nearest(string name) =>
         Catalog.Functions.Select(static e => e.Name).OrderBy(known => Distance(known, Shorten(name))).Take(3);
+
+    static string Cut(string text, int most) => text.Length <= most ? text : $"{text[..most]}...";
 
     static string Shorten(string name) => name.Length <= 64 ? name : name[..64];
 

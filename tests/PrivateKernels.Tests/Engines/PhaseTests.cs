@@ -6,7 +6,7 @@ public sealed unsafe class PhaseTests
 {
     const long Circle = 1L << 40;
 
-    static readonly bool Long = Environment.GetEnvironmentVariable("PK_TEST_SCALE") == "long";
+    static readonly bool Long = Environment.GetEnvironmentVariable("PK_LONG") == "1";
 
     [Fact]
     public void Cells_agree_with_the_golden_phases()
@@ -25,7 +25,7 @@ public sealed unsafe class PhaseTests
 
     /// <summary>
     /// The cells depend on the remainder and the quarter alone, and a quarter only swaps and negates. So all remainders
-    /// in [0, 1/8] decide; below 2^-27 the cosine is 1 and the sine is monotone. PK_TEST_SCALE=long visits all of them.
+    /// in [0, 1/8] decide; below 2^-27 the cosine is 1 and the sine is monotone. PK_LONG=1 visits all of them.
     /// </summary>
     [Fact]
     public void No_pair_of_cells_leaves_its_circle_and_errors_stay_below_5_3e_8()

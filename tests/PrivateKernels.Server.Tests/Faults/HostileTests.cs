@@ -99,7 +99,7 @@ public sealed class HostileTests
         await server.IngestAsync("people", Pattern(8, Dimension), Dimension, new uint[8]);
         await server.BuildAsync(NewRelease("people", "r", 0.3));
         float[] four = Pattern(1, Dimension);
-        foreach ((IngestPointsRequest[] frames, string reason) in (ReadOnlySpan<(IngestPointsRequest[], string)>)
+        foreach ((IngestPointsRequest[] frames, string reason) in ((IngestPointsRequest[], string)[])
             [
                 ([Batch(1, four, 0, [0])], "DIMENSION_MISMATCH"), ([Batch(1, four, 5, [0])], "DIMENSION_MISMATCH"),
                 ([Batch(1, four, int.MaxValue, [0])], "DIMENSION_MISMATCH"), ([Batch(1, four[..3], 4, [0])], "INVALID_FIELD"),
@@ -111,7 +111,7 @@ public sealed class HostileTests
                 ([new IngestPointsRequest()], "INVALID_FIELD"), ([new IngestPointsRequest { Batch = new() { Sequence = 1 } }], "INVALID_FIELD"),
             ])
         {
-            string refused = ReasonAsync(() => server.SendAsync([Start("people", NewId()), .. frames])).GetAwaiter().GetResult();
+            string refused = await ReasonAsync(() => server.SendAsync([Start("people", NewId()), .. frames]));
             Assert.True(reason == refused, $"{frames[0]}: {refused}, not {reason}");
         }
         Assert.Equal("COLUMN_MISMATCH", await ReasonAsync(() => server.SendAsync(Start("plain", NewId()), Batch(1, four, 4, [0]))));
@@ -120,7 +120,7 @@ public sealed class HostileTests
         Assert.Equal("CHECKSUM_MISMATCH", await ReasonAsync(() => server.SendAsync(Start("people", NewId()), damaged)));
         Assert.Equal(8, (await server.Datasets.GetDatasetAsync(
             new GetDatasetRequest { Name = "datasets/people" }, cancellationToken: Now)).Dataset.RecordCount);
-        foreach ((uint dimension, int values, string reason) in (ReadOnlySpan<(uint, int, string)>)
+        foreach ((uint dimension, int values, string reason) in ((uint, int, string)[])
             [
                 (0, 4, "INVALID_FIELD"), (3, 3, "DIMENSION_MISMATCH"), (4, 3, "COLUMN_MISMATCH"), (16385, 4, "INVALID_FIELD"),
                 (uint.MaxValue, 4, "INVALID_FIELD"), (4, 0, ""),
@@ -131,7 +131,7 @@ public sealed class HostileTests
                 Release = "datasets/people/releases/r",
                 Points = new V1.Points { Dimension = dimension, Values = { new float[values] } },
             };
-            string refused = ReasonAsync(() => server.Queries.QueryAsync(request).ResponseAsync).GetAwaiter().GetResult();
+            string refused = await ReasonAsync(() => server.Queries.QueryAsync(request, cancellationToken: Now).ResponseAsync);
             Assert.True(refused == reason || (refused == "INVALID_FIELD" && reason == "COLUMN_MISMATCH"), $"{dimension} x {values}: {refused}");
         }
     }

@@ -117,7 +117,8 @@ public sealed class IdempotencyTests
                 {
                     await WaitAsync(server, retire.Name);
                     return await server.Releases.DeleteReleaseAsync(retire, o);
-                });
+                }
+                );
             case 6:
                 var job = new CreateClassificationJobRequest
                 {

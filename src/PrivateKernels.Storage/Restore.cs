@@ -35,7 +35,7 @@ public static class Restore
         if (options.Postgres is null) DataDirectory.CheckPresent(path);
         using FileStream held = DataDirectory.TakeLock(path);
         Dialect dialect = DataDirectory.DialectOf(path, options);
-        using IWitness? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
+        using WitnessRow? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
         string witnessPath = options.WitnessPath ?? DataDirectory.WitnessPath(path);
         using DatabaseSession database = dialect.Connect(writes: true);
         LedgerIdentity identity = LedgerCheck.Verify(dialect, database);
@@ -102,7 +102,7 @@ public static class Restore
         Disk.SyncDirectory(releases);
     }
 
-    static void ReplaceWitness(IWitness? row, string path, LedgerPosition head)
+    static void ReplaceWitness(WitnessRow? row, string path, LedgerPosition head)
     {
         if (row is not null)
         {

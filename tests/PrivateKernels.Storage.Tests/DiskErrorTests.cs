@@ -77,7 +77,7 @@ public sealed class DiskErrorTests
         directory.Datasets.GetUpload("people", uploadId) is var upload && (upload.Finished || upload.NextSequence > sequence);
 
     /// <summary>Skips where strace is missing or may not trace.</summary>
-    static void RequireTracer()
+    internal static void RequireTracer()
     {
         bool works;
         try

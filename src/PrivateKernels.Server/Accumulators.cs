@@ -51,7 +51,8 @@ sealed class Accumulators(DataDirectory directory, IEngine engine, LimitsOptions
         ReleasePlan planned = PlanOf(dataset, spec.Accumulator, $"{field}.accumulator");
         if (spec.Sketch is { } sketch && !sketch.Equals(ReleaseWire.ToSpec(planned).Sketch))
             throw Refusal.Field($"{field}.sketch", "must be unset: the accumulator says what it is");
-        return Planner.PlanAccumulated(ReleaseWire.ParseStrength(new() { Function = "", Accumulator = spec.Accumulator }, spec.Privacy, field), planned, facts);
+        var named = new ReleaseRequest { Function = "", Accumulator = spec.Accumulator };
+        return Planner.PlanAccumulated(ReleaseWire.ParseStrength(named, spec.Privacy, field), planned, facts);
     }
 
     ReleasePlan PlanOf(DatasetRow dataset, string id, string field)

@@ -104,9 +104,6 @@ public static class Reasons
     /// <summary>A release file that this ledger did not post. Metadata: ledger_id.</summary>
     public const string ReleaseUnknownToLedger = "RELEASE_UNKNOWN_TO_LEDGER";
 
-    /// <summary>A release names an accumulator that the dataset does not have.</summary>
-    public const string NotOnePass = "NOT_ONE_PASS";
-
     /// <summary>The configured key does not open the datasets, or none is configured. Exit code 78.</summary>
     public const string EncryptionKeyWrong = "ENCRYPTION_KEY_WRONG";
 

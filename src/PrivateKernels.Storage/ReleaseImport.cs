@@ -81,7 +81,8 @@ sealed class ReleaseImport(DataDirectory directory, LedgerIdentity identity)
                 if (DatasetTable.GetByUid(t.Database, dataset.Uid).Row.State == DatasetState.Deleted)
                     throw new StorageException(Reasons.DatasetDeleted, "The dataset is deleted.");
                 if (Find(t.Database, request) is { } taken)
-                    throw BatchCheck.Refused(Reasons.ReleaseExists, "The release exists or existed; its name is not free again.", ("resource", taken.Name));
+                    throw BatchCheck.Refused(
+                        Reasons.ReleaseExists, "The release exists or existed; its name is not free again.", ("resource", taken.Name));
                 DataDirectory.CheckLimit(
                     "releases", t.Database.Number("SELECT COUNT(*) FROM imports WHERE dataset_uid = $1", dataset.Uid),
                     directory.Options.MaxReleasesPerDataset);

@@ -16,7 +16,9 @@ static class AccuracyBenchmark
 
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
-    /// <param name="args">Data as <see cref="ImageFolder"/> reads it; --out FOLDER for accuracy.json and the plots.</param>
+    /// <param name="args">
+    /// Data as <see cref="ImageFolder"/> reads it; --only NAME for one function, or plane; --out FOLDER for accuracy.json and the plots.
+    /// </param>
     public static async Task RunAsync(string[] args)
     {
         string? folder = ImageFolder.Option(args, "--out");
@@ -28,10 +30,11 @@ static class AccuracyBenchmark
         Console.WriteLine("| function | mean | structure | ε = 0.1 | 0.3 | 1 | 3 | 10 | features at ε = 1 |");
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         var series = new List<AccuracySeries>();
-        foreach (PairFunctionEntry entry in Catalog.Functions)
+        string? only = ImageFolder.Option(args, "--only");
+        foreach (PairFunctionEntry entry in Catalog.Functions.Where(e => only is null || e.Name == only))
             foreach (double exponent in entry.Name == "lp_p" ? (double[])[0.5, 1.5] : [0])
                 Report(images, ImageFolder.Function(entry, exponent), series);
-        Report(plane, new Gaussian(0.1), series);
+        if (only is null or "plane") Report(plane, new Gaussian(0.1), series);
         if (folder is null) return;
         Directory.CreateDirectory(folder);
         await File.WriteAllTextAsync(Path.Combine(folder, "accuracy.json"), JsonSerializer.Serialize(series, Indented));
@@ -69,6 +72,8 @@ static class AccuracyBenchmark
         if (function.Methods[0] is SketchMethod.Fourier or SketchMethod.Spherical)
             yield return Ours("best plan", Delta, request, new(TargetStd: 1e-9));
         yield return Ours("pure ε plan", 0, request, null);
+        if (function is Gaussian && set.Rows.Dimension <= 3)
+            yield return Ours("Hermite grid, pure ε", 0, request with { Method = SketchMethod.HermiteGrid }, null);
         foreach (SketchMethod method in function.Methods.Where(static m => m is SketchMethod.Paper or SketchMethod.PaperPlus))
             yield return Ours(method == SketchMethod.Paper ? "paper, pure ε" : "paper+, pure ε", 0, request with { Method = method }, null);
         if (LsqRandomFeatures.Measure(set, function) is { } lsq)

@@ -15,6 +15,7 @@ static class AccuracyPlots
         ["default plan"] = ScottPlot.Colors.C0,
         ["best plan"] = ScottPlot.Colors.DarkBlue,
         ["pure ε plan"] = ScottPlot.Colors.C2,
+        ["Hermite grid, pure ε"] = ScottPlot.Colors.C7,
         ["paper, pure ε"] = ScottPlot.Colors.C3,
         ["paper+, pure ε"] = ScottPlot.Colors.C1,
         ["LSQ-RFF, pure ε"] = ScottPlot.Colors.C4,

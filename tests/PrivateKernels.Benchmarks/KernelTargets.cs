@@ -12,7 +12,7 @@ static class KernelTargets
     /// <summary>Noise alone, drawn: against what the release states, and against sigma.</summary>
     public static IEnumerable<TargetLine> OfNoise(EvaluationSet set)
     {
-        foreach ((int features, int draws) in ((int, int)[])[(4096, 10_000), (8192, 6000), (16384, 4000)])
+        foreach ((int features, int draws) in ((int, int)[])[(4096, 20_000), (8192, 10_000), (16384, 10_000)])
         {
             Measurement measurement = Plan(set, new Gaussian(8), features, 1);
             Points query = set.Queries.Slice(0, 1);

@@ -27,7 +27,7 @@ switch (args.FirstOrDefault())
         return 0;
     default:
         Console.Error.WriteLine("usage: simd [--threads N] [--part builds|queries|sums|peers] [--json FILE] | samplers | encryption |" +
-            " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--out FOLDER] | plots FOLDER |" +
+            " accuracy [FOLDER | IMAGES QUERIES] [--rows N] [--only NAME] [--out FOLDER] | plots FOLDER |" +
             " releases [FOLDER | IMAGES QUERIES] | targets [FOLDER] [--only PART] [--json FILE] |" +
             " gpu [--allow-cpu] [--quick] [--json FILE]\n" +
             "src/README.md has the command that publishes this program as one file for a machine with a GPU.");

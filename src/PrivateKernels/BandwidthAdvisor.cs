@@ -149,7 +149,7 @@ public sealed class BandwidthAdvice
         BandwidthReading r = Read(bandwidth);
         return bandwidth < Low
             ? string.Create(CultureInfo.InvariantCulture,
-                $"By {source}, at bandwidth {bandwidth:G3} a sum is carried by about {r.Carriers:G2} records and is {r.SignalToNoise:G2} ")
+                $"By {source}, at bandwidth {bandwidth:G3} a sum is carried by about {r.Carriers:#,0.#} records and is {r.SignalToNoise:G2} ")
                 + string.Create(CultureInfo.InvariantCulture, $"times its noise: noise will dominate. Suggested: {Low:G3} to {High:G3}.")
             : string.Create(CultureInfo.InvariantCulture,
                 $"By {source}, at bandwidth {bandwidth:G3} the kernel averages {r.Mean:G2}: all points look alike. ")

@@ -29,7 +29,8 @@ public sealed class JobAccessTests
             foreach (string key in (string[])[owner, creator])
             {
                 Assert.Equal(job.Operation.Name, (await Of(key).Operations.GetOperationAsync(get)).Name);
-                Assert.Contains((await Of(key).Operations.ListOperationsAsync(new ListOperationsRequest())).Operations, o => o.Name == job.Operation.Name);
+                ListOperationsResponse list = await Of(key).Operations.ListOperationsAsync(new ListOperationsRequest());
+                Assert.Contains(list.Operations, o => o.Name == job.Operation.Name);
             }
             Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(Of(other).Operations.GetOperationAsync(get))).Reason);
             Assert.Empty((await Of(other).Operations.ListOperationsAsync(new ListOperationsRequest())).Operations);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
@@ -22,8 +23,13 @@ static class Compiled
         return context;
     });
 
-    /// <summary>PTX of a program.</summary>
-    public static string Ptx(DeviceProgram program, CudaArchitecture architecture)
+    static readonly ConcurrentDictionary<(string, CudaArchitecture), Lazy<string>> PtxByProgram = new();
+
+    /// <summary>PTX of a program, compiled once.</summary>
+    public static string Ptx(DeviceProgram program, CudaArchitecture architecture) => PtxByProgram.GetOrAdd(
+        (program.Name, architecture), _ => new(() => CompilePtx(program, architecture))).Value;
+
+    static string CompilePtx(DeviceProgram program, CudaArchitecture architecture)
     {
         using var backend = new PTXBackend(
             DeviceFree.Value, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);

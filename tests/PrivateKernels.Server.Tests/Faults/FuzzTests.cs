@@ -108,7 +108,11 @@ public sealed class FuzzTests
     /// <summary>A server with one of everything, and a valid request of every call.</summary>
     static async Task<List<(string, IMessage[])>> FillAsync(TestServer server)
     {
-        CreateDatasetRequest people = NewDataset("people", static r => r.Dataset.Classes.Add(["left", "right"]));
+        CreateDatasetRequest people = NewDataset("people", static r =>
+        {
+            r.Dataset.Classes.Add(["left", "right"]);
+            r.Dataset.MaxRecords = 1_000_000;
+        });
         await server.Datasets.CreateDatasetAsync(people);
         await server.Datasets.CreateDatasetAsync(NewDataset("open", static r =>
         {

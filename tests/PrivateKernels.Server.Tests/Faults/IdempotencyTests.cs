@@ -27,6 +27,8 @@ public sealed class IdempotencyTests
         {
             r.Dataset.Classes.Add(["left", "right"]);
             r.Budget = new V1.PrivacyLoss { Epsilon = 1e5, Delta = 0 };
+            // Releases as cheap as these say something of so many rows only.
+            r.Dataset.MaxRecords = 1_000_000;
         }), cancellationToken: Now);
         await server.Datasets.CreateDatasetAsync(NewDataset("open", static r =>
         {
@@ -117,8 +119,7 @@ public sealed class IdempotencyTests
                 {
                     await WaitAsync(server, retire.Name);
                     return await server.Releases.DeleteReleaseAsync(retire, o);
-                }
-                );
+                });
             case 6:
                 var job = new CreateClassificationJobRequest
                 {

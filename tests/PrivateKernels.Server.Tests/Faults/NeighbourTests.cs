@@ -44,7 +44,11 @@ public sealed class NeighbourTests
     static async Task RunAsync(KeyHolder owner, KeyHolder analyst, string id, int pair, int side, List<string> seen)
     {
         string name = $"datasets/{id}";
-        await owner.Datasets.CreateDatasetAsync(NewDataset(id, static r => r.Dataset.Classes.Add(["a", "b"])), cancellationToken: Now);
+        await owner.Datasets.CreateDatasetAsync(NewDataset(id, static r =>
+        {
+            r.Dataset.Classes.Add(["a", "b"]);
+            r.Dataset.MaxRecords = 1_000_000;
+        }), cancellationToken: Now);
         // In some pairs the record is the only one of its class.
         float[] values = Pattern(Rows + pair % 3, 4);
         uint[] labels = [.. Enumerable.Range(0, values.Length / 4).Select(i => i == 0 ? 1u : (uint)(pair % 2 * i % 2))];

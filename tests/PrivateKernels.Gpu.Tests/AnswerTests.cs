@@ -3,7 +3,7 @@ using PrivateKernels.Gpu;
 namespace PrivateKernels.Tests;
 
 /// <summary>Answers, which have the processor's bits, and exact sums, which have its accuracy.</summary>
-public sealed class AnswerTests(OneEngine shared) : IClassFixture<OneEngine>, IDisposable
+public sealed class AnswerTests(OneEngine shared) : IDisposable
 {
     readonly GpuEngine _engine = shared.Engine;
     readonly SimdEngine _simd = new(1);

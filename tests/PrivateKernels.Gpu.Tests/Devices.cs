@@ -1,4 +1,7 @@
 using PrivateKernels.Gpu;
+using PrivateKernels.Tests;
+
+[assembly: AssemblyFixture(typeof(OneEngine))]
 
 namespace PrivateKernels.Tests;
 
@@ -27,7 +30,7 @@ static class Devices
         new([UnderTest], new NoFallback(), options ?? new GpuOptions { IsForced = true });
 }
 
-/// <summary>One engine for all tests of a class: programs are compiled once per open device.</summary>
+/// <summary>One engine for the tests of all classes: programs are compiled once per open device.</summary>
 public sealed class OneEngine : IDisposable
 {
     readonly Lazy<GpuEngine> _engine = new(static () => Devices.Open());

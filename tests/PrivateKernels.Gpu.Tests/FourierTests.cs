@@ -2,7 +2,7 @@ using PrivateKernels.Gpu;
 
 namespace PrivateKernels.Tests;
 
-public sealed class FourierTests(OneEngine shared) : IClassFixture<OneEngine>
+public sealed class FourierTests(OneEngine shared)
 {
     readonly GpuEngine _engine = shared.Engine;
 

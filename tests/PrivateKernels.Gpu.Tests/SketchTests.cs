@@ -3,7 +3,7 @@ using PrivateKernels.Gpu;
 namespace PrivateKernels.Tests;
 
 /// <summary>Every kind of cell on the device against the SIMD engine: equality to the last bit.</summary>
-public sealed class SketchTests(OneEngine shared) : IClassFixture<OneEngine>, IDisposable
+public sealed class SketchTests(OneEngine shared) : IDisposable
 {
     readonly GpuEngine _engine = shared.Engine;
     readonly SimdEngine _simd = new(1);

@@ -100,8 +100,11 @@ static class LedgerFiles
         BackupReport report = Backup.Create(session.Get(DataDirectory)!, target);
         session.Terminal.Write(
             new { Directory = target, Entries = report.Head.Sequence, report.Segments, report.Releases, report.Bytes },
-            console => console.MarkupLineInterpolated(
-                $"[green]{target}[/]: ledger of {report.Head.Sequence} entries, {report.Segments} segments of rows, {report.Releases} releases; sealed."));
+            console =>
+            {
+                string rows = $"{report.Segments} segments of rows, {report.Releases} releases";
+                console.MarkupLineInterpolated($"[green]{target}[/]: ledger of {report.Head.Sequence} entries, {rows}; sealed.");
+            });
         return Task.CompletedTask;
     }
 

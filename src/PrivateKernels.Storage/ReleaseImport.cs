@@ -104,7 +104,8 @@ sealed class ReleaseImport(DataDirectory directory, LedgerIdentity identity)
     StorageException Unknown(ImportRequest request)
     {
         if (request.Certificate is { } certificate
-            && directory.Read(d => CertificateCheck.Of(d, identity with { Head = directory.Writer.Head }, certificate)) == CertificateState.NotInLedger)
+            && directory.Read(d => CertificateCheck.Of(d, identity with { Head = directory.Writer.Head }, certificate))
+                == CertificateState.NotInLedger)
         {
             StorageException behind = LedgerCheck.Behind(directory.Writer.Head, certificate.Position);
             directory.Writer.Fail(76, behind.Message, null);

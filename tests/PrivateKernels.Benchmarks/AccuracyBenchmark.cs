@@ -14,7 +14,11 @@ static class AccuracyBenchmark
 
     static readonly double[] Epsilons = [0.1, 0.3, 1, 3, 10];
 
-    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     /// <param name="args">
     /// Data as <see cref="ImageFolder"/> reads it; --only NAME for one function, or plane; --out FOLDER for accuracy.json and the plots.

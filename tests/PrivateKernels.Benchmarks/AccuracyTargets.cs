@@ -44,7 +44,9 @@ static class AccuracyTargets
                 foreach (TargetLine line in of())
                 {
                     lines.Add(line);
-                    Console.WriteLine(Text($"| {line.Target} | {(line.AtMost ? "≤" : "≥")} {line.Asked:G4} | {line.Measured:G4} | {(line.IsMet ? "met" : "missed")} |"));
+                    string verdict = line.IsMet ? "met" : "missed";
+                    Console.WriteLine(
+                        Text($"| {line.Target} | {(line.AtMost ? "≤" : "≥")} {line.Asked:G4} | {line.Measured:G4} | {verdict} |"));
                 }
         Console.WriteLine(Text($"{lines.Count(static l => l.IsMet)} of {lines.Count} met"));
         if (ImageFolder.Option(args, "--json") is { } file)

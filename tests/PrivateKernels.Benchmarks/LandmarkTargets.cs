@@ -20,12 +20,15 @@ static class LandmarkTargets
             var cells = new long[measurement.CellCount];
             measurement.Sum([new Records(set.Rows.Values.ToArray(), default)], set.Engine, cells);
             (double approximation, _) = Errors(elsewhere, cells, measurement);
-            double fourier = Math.Sqrt(Enumerable.Range(1, Seeds).Average(seed => Math.Pow(Fourier(elsewhere, function, landmarks / 2, (ulong)seed), 2)));
+            double fourier = Math.Sqrt(Enumerable.Range(1, Seeds).Average(
+                seed => Math.Pow(Fourier(elsewhere, function, landmarks / 2, (ulong)seed), 2)));
+            double relative = approximation / set.Count;
             yield return TargetLine.Least(
-                $"{KernelTargets.Name(function)}, {landmarks} landmarks, error / n {approximation / set.Count:0.00000}: random features' over landmarks'",
+                $"{KernelTargets.Name(function)}, {landmarks} landmarks, error / n {relative:0.00000}: random features' over landmarks'",
                 5, fourier / approximation);
             (_, double total) = Errors(themselves, cells, measurement);
-            yield return TargetLine.Most($"{KernelTargets.Name(function)}: total error at the landmarks over sigma", 1.1, total / AccuracyTargets.Sigma);
+            yield return TargetLine.Most($"{KernelTargets.Name(function)}: total error at the landmarks over sigma", 1.1,
+                total / AccuracyTargets.Sigma);
         }
     }
 

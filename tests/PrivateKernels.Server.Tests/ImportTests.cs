@@ -142,7 +142,14 @@ public sealed class ImportTests : IAsyncLifetime
             Parent = what == "nobody" ? "datasets/nobody" : "datasets/people",
             ReleaseId = what == "id" ? "R!" : "r",
             Sha256 = ByteString.CopyFrom(SHA256.HashData(what == "sha wrong" ? [1] : file)),
-            TotalBytes = what switch { "claimed" => long.MaxValue, "no size" => 0, "short" => file.Length + 1, "long" => file.Length - 1, _ => file.Length },
+            TotalBytes = what switch
+            {
+                "claimed" => long.MaxValue,
+                "no size" => 0,
+                "short" => file.Length + 1,
+                "long" => file.Length - 1,
+                _ => file.Length,
+            },
             RequestId = what == "request id" ? "" : TestServer.NewId(),
             PostedAt = what.Contains("certificate", StringComparison.Ordinal) ? Certificate : null,
         };

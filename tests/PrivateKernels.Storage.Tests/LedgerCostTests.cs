@@ -20,7 +20,9 @@ public sealed partial class LedgerCostTests
         Assert.InRange(used.Length, 15, 40);
         string[] scans = await again.Writer.SubmitAsync("plans", t => used
             .SelectMany(sql => t.Database
-                .Query($"EXPLAIN QUERY PLAN {sql}", static r => r.GetString(3), new object?[Parameter().Matches(sql).Select(static m => m.Value).Distinct().Count()])
+                .Query(
+                    $"EXPLAIN QUERY PLAN {sql}", static r => r.GetString(3),
+                    new object?[Parameter().Matches(sql).Select(static m => m.Value).Distinct().Count()])
                 .Where(static plan => plan.StartsWith("SCAN", StringComparison.Ordinal)).Select(plan => $"{plan}: {sql}"))
             .ToArray());
         Assert.Empty(scans);

@@ -205,7 +205,8 @@ public sealed class MutantTests
             foreach (ReleaseRow ready in directory.Releases.List("people", null, 9, [ReleaseState.Ready])) Scratch.Content(directory, ready);
             HashSet<string> posted = [.. directory.Read(ReleaseTable.All)
                 .Where(static r => r.PostedAt is not null).Select(static r => Convert.ToHexString(r.Sha256.Span))];
-            found.AddRange(facts.Disclosed.Where(d => !posted.Contains(Convert.ToHexString(d))).Select(static _ => "a draw was read that is not posted"));
+            found.AddRange(facts.Disclosed.Where(d => !posted.Contains(Convert.ToHexString(d)))
+                .Select(static _ => "a draw was read that is not posted"));
         }
         catch (StorageException e)
         {

@@ -155,7 +155,9 @@ public sealed class PostgresTests(PostgresServer server)
     public async Task Entries_cannot_be_changed_or_deleted(string change)
     {
         string connection = await Posted();
-        Assert.Contains("P0001", Assert.Throws<Npgsql.PostgresException>(() => PostgresServer.Run(connection, change)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "P0001", Assert.Throws<Npgsql.PostgresException>(() => PostgresServer.Run(connection, change)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

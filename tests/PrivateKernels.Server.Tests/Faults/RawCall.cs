@@ -8,7 +8,8 @@ namespace PrivateKernels.Tests;
 /// <summary>Calls by bare HTTP/2: any bytes as messages, and the status that comes back.</summary>
 sealed class RawCall(Uri address) : IDisposable
 {
-    readonly HttpClient _http = new(new SocketsHttpHandler { EnableMultipleHttp2Connections = true, PooledConnectionLifetime = Timeout.InfiniteTimeSpan })
+    readonly HttpClient _http = new(
+        new SocketsHttpHandler { EnableMultipleHttp2Connections = true, PooledConnectionLifetime = Timeout.InfiniteTimeSpan })
     {
         BaseAddress = address,
     };

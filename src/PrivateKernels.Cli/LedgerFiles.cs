@@ -100,11 +100,8 @@ static class LedgerFiles
         BackupReport report = Backup.Create(session.Get(DataDirectory)!, target);
         session.Terminal.Write(
             new { Directory = target, Entries = report.Head.Sequence, report.Segments, report.Releases, report.Bytes },
-            console =>
-            {
-                string rows = $"{report.Segments} segments of rows, {report.Releases} releases";
-                console.MarkupLineInterpolated($"[green]{target}[/]: ledger of {report.Head.Sequence} entries, {rows}; sealed.");
-            });
+            console => console.MarkupLineInterpolated(
+                $"[green]{target}[/]: {report.Head.Sequence} ledger entries, {report.Segments} segments, {report.Releases} releases; sealed."));
         return Task.CompletedTask;
     }
 

@@ -12,11 +12,44 @@ sealed record SketchCheck(string Name, ulong Golden, Func<IEngine, ulong> Hash);
 /// One check for each kind of sketch and answer, so that every program that makes cells or answers is run at start.
 /// Inputs come from integers, and so does every expected bit.
 /// </summary>
-static class SketchChecks
+sealed class SketchChecks
 {
     const int Records = 257, Dimension = 20, Frequencies = 96, Landmarks = 40, Cells = 64;
 
-    static readonly Lazy<IReadOnlyList<SketchCheck>> Checks = new(static () => Make());
+    static readonly Lazy<IReadOnlyList<SketchCheck>> Checks = new(static () => new SketchChecks()._checks);
+
+    readonly PublicRandom _random = new(0x736b6574);
+    readonly List<SketchCheck> _checks = [];
+    readonly Points _points, _weighted;
+
+    // Inputs are drawn one after another: their order is part of what the hashes are of.
+    SketchChecks()
+    {
+        _points = new(Many(Records * Dimension, 2f), Dimension);
+        _weighted = new(_points.Values, Dimension, Many(Records, 1f));
+        FourierMap dense = Dense(1f, 2), small = Structured(32, 3, 1 / 64f), large = Structured(4096, 1, 1 / 65536f);
+        AddFourier("dense features", 0x3d1f9d4c33d946e1, dense);
+        AddFourier("structured features", 0x254c1f997a9cf531, small);
+        AddFourier("large structured features", 0xc16dfd44d76c49b7, large);
+        _checks.Add(new("second moments", 0x371942f62d2b077c, engine =>
+        {
+            var cells = new long[SecondMoments.CellsOf(Frequencies)];
+            engine.AddSecondMoments(dense, _points, cells);
+            return Hash(cells);
+        }));
+        AddHistogramsAndMoments();
+        AddAllLandmarks();
+        double[] weights = [.. Many(4 * Frequencies, 1f).Select(static w => (double)w)];
+        AddAnswers("answers", 0x066cb77d0326c6f1, Records * 5, (e, to) =>
+        {
+            Span<double> sums = MemoryMarshal.Cast<long, double>(to.AsSpan());
+            e.ProjectFourier(dense, _points, weights, 2, sums[..(4 * Records)]);
+            e.ProjectFourier(small, _points, weights.AsSpan(0, 2 * Frequencies), 1, sums[(4 * Records)..]);
+        });
+        AddPhases(dense, 0x9dce6b99dd20a335);
+        AddPhases(small, 0x1294fa6f62c86f57);
+        AddPhases(large, 0x37bd98612cfdec88);
+    }
 
     public static IReadOnlyList<SketchCheck> All => Checks.Value;
 
@@ -27,53 +60,8 @@ static class SketchChecks
         return hash;
     }
 
-    static List<SketchCheck> Make()
+    void AddHistogramsAndMoments()
     {
-        var random = new PublicRandom(0x736b6574);
-        float[] Many(int count, float scale)
-        {
-            var values = new float[count];
-            for (int i = 0; i < count; i++)
-                values[i] = ((int)(random.NextBits() >> 40) * (1f / (1 << 23)) - 1f) * scale;
-            return values;
-        }
-        FourierMap Dense(float scale, int groups = 1) =>
-            FourierMap.Dense(Dimension, Many(Frequencies * Dimension, scale), groups);
-        FourierMap Structured(int padded, int blocks, float scale, int groups = 1)
-        {
-            var flips = new uint[3 * padded * blocks];
-            for (int i = 0; i < flips.Length; i++) flips[i] = (uint)(random.NextBits() >> 63) << 31;
-            return FourierMap.Structured(Dimension, padded, flips, Many(padded * blocks, scale), groups);
-        }
-        var points = new Points(Many(Records * Dimension, 2f), Dimension);
-        var weighted = new Points(points.Values, Dimension, Many(Records, 1f));
-        var checks = new List<SketchCheck>();
-        void Add(string name, ulong golden, int cells, Action<IEngine, Points, long[]> add) =>
-            checks.Add(new(name, golden, engine =>
-            {
-                long[] once = new long[cells], again = new long[cells];
-                add(engine, points, once);
-                add(engine, weighted, again);
-                return Hash(again, Hash(once));
-            }));
-        void AddAnswers(string name, ulong golden, int words, Action<IEngine, long[]> answer) =>
-            checks.Add(new(name, golden, engine =>
-            {
-                var result = new long[words];
-                answer(engine, result);
-                return Hash(result);
-            }));
-
-        FourierMap dense = Dense(1f, 2), small = Structured(32, 3, 1 / 64f), large = Structured(4096, 1, 1 / 65536f);
-        AddFourier("dense features", 0x3d1f9d4c33d946e1, dense);
-        AddFourier("structured features", 0x254c1f997a9cf531, small);
-        AddFourier("large structured features", 0xc16dfd44d76c49b7, large);
-        checks.Add(new("second moments", 0x371942f62d2b077c, engine =>
-        {
-            var cells = new long[SecondMoments.CellsOf(Frequencies)];
-            engine.AddSecondMoments(dense, points, cells);
-            return Hash(cells);
-        }));
         var signs = new SignMap(Dimension, -1.5f, 1.75f, Cells, 999_999);
         const int Half = Dimension * Cells;
         Add("sign histograms", 0xcfa45adeb6b4259b, 2 * Half, (e, x, to) =>
@@ -89,6 +77,10 @@ static class SketchChecks
         const int Packed = Frequencies * SlicedMap.CellsPerRow;
         Add("sliced histograms", 0xd93916a03082463b, Packed + 3, (e, x, to) =>
             e.AddSliced(sliced, x, to.AsSpan(0, Packed), to.AsSpan(Packed)));
+    }
+
+    void AddAllLandmarks()
+    {
         foreach ((PairFunction function, ulong golden) in new (PairFunction, ulong)[]
         {
             (new Gaussian(4), 0xf5e6af908788d08a),
@@ -102,41 +94,64 @@ static class SketchChecks
             (new InverseMultiquadric(4), 0xe8053c731f709071),
         })
             AddLandmarks(function, golden);
+    }
 
-        double[] weights = [.. Many(4 * Frequencies, 1f).Select(static w => (double)w)];
-        AddAnswers("answers", 0x066cb77d0326c6f1, Records * 5, (e, to) =>
+    void Add(string name, ulong golden, int cells, Action<IEngine, Points, long[]> add) =>
+        _checks.Add(new(name, golden, engine =>
         {
-            Span<double> sums = MemoryMarshal.Cast<long, double>(to.AsSpan());
-            e.ProjectFourier(dense, points, weights, 2, sums[..(4 * Records)]);
-            e.ProjectFourier(small, points, weights.AsSpan(0, 2 * Frequencies), 1, sums[(4 * Records)..]);
-        });
-        AddPhases(dense, 0x9dce6b99dd20a335);
-        AddPhases(small, 0x1294fa6f62c86f57);
-        AddPhases(large, 0x37bd98612cfdec88);
-        return checks;
+            long[] once = new long[cells], again = new long[cells];
+            add(engine, _points, once);
+            add(engine, _weighted, again);
+            return Hash(again, Hash(once));
+        }));
 
-        void AddFourier(string name, ulong golden, FourierMap map) =>
-            Add(name, golden, 2 * map.Frequencies, (e, x, to) => e.AddFourier(map, x, to));
-
-        void AddPhases(FourierMap map, ulong golden)
+    void AddAnswers(string name, ulong golden, int words, Action<IEngine, long[]> answer) =>
+        _checks.Add(new(name, golden, engine =>
         {
-            int count = Records * map.Frequencies;
-            AddAnswers($"phases, P = {map.Padded}", golden, count / 2 + 1, (e, to) =>
-                e.MultiplyRows(map, points, MemoryMarshal.Cast<long, float>(to.AsSpan())[..count]));
-        }
+            var result = new long[words];
+            answer(engine, result);
+            return Hash(result);
+        }));
 
-        void AddSpherical(AngularFeatures features, ulong golden)
-        {
-            FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? Dense(1f) : null;
-            var map = new SphericalMap(features, Dense(1f), gates, 3000, 500f, 1000f, 120_000_000);
-            Add($"spherical features, {features}", golden, map.CellCount, (e, x, to) => e.AddSpherical(map, x, to));
-        }
+    void AddFourier(string name, ulong golden, FourierMap map) =>
+        Add(name, golden, 2 * map.Frequencies, (e, x, to) => e.AddFourier(map, x, to));
 
-        void AddLandmarks(PairFunction function, ulong golden)
-        {
-            var map = new LandmarkMap(
-                function, Dimension, Many(Landmarks * Dimension, 2f), Many(Landmarks * (Landmarks + 1) / 2, 0.5f));
-            Add($"landmarks, {function.Entry.Name}", golden, Landmarks, (e, x, to) => e.AddLandmarks(map, x, to));
-        }
+    void AddPhases(FourierMap map, ulong golden)
+    {
+        int count = Records * map.Frequencies;
+        AddAnswers($"phases, P = {map.Padded}", golden, count / 2 + 1, (e, to) =>
+            e.MultiplyRows(map, _points, MemoryMarshal.Cast<long, float>(to.AsSpan())[..count]));
+    }
+
+    void AddSpherical(AngularFeatures features, ulong golden)
+    {
+        FourierMap? gates = features == AngularFeatures.AbsoluteAndGated ? Dense(1f) : null;
+        var map = new SphericalMap(features, Dense(1f), gates, 3000, 500f, 1000f, 120_000_000);
+        Add($"spherical features, {features}", golden, map.CellCount, (e, x, to) => e.AddSpherical(map, x, to));
+    }
+
+    void AddLandmarks(PairFunction function, ulong golden)
+    {
+        var map = new LandmarkMap(
+            function, Dimension, Many(Landmarks * Dimension, 2f), Many(Landmarks * (Landmarks + 1) / 2, 0.5f));
+        Add($"landmarks, {function.Entry.Name}", golden, Landmarks, (e, x, to) => e.AddLandmarks(map, x, to));
+    }
+
+    float[] Many(int count, float scale)
+    {
+        var values = new float[count];
+        for (int i = 0; i < count; i++)
+            values[i] = ((int)(_random.NextBits() >> 40) * (1f / (1 << 23)) - 1f) * scale;
+        return values;
+    }
+
+    FourierMap Dense(float scale, int groups = 1) =>
+        FourierMap.Dense(Dimension, Many(Frequencies * Dimension, scale), groups);
+
+    FourierMap Structured(int padded, int blocks, float scale, int groups = 1)
+    {
+        var flips = new uint[3 * padded * blocks];
+        for (int i = 0; i < flips.Length; i++) flips[i] = (uint)(_random.NextBits() >> 63) << 31;
+        return FourierMap.Structured(Dimension, padded, flips, Many(padded * blocks, scale), groups);
     }
 }

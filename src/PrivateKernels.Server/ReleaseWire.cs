@@ -206,8 +206,8 @@ readonly record struct StoredBuild(long MaxRecords, long PublicRows, V1.CreateRe
             string id = Accumulator;
             ReleasePlan planned =
                 StoredAccumulator.Read(definition.Accumulators.First(a => a.Id == id).Spec).Plan(directory, definition);
-            ReleaseRequest asked = ReleaseWire.ParseStrength(planned.Request, Reply.Release.Spec.Privacy, "spec");
-            return Planner.PlanAccumulated(asked, planned, facts).Measurement;
+            return Planner.PlanAccumulated(
+                ReleaseWire.ParseStrength(planned.Request, Reply.Release.Spec.Privacy, "spec"), planned, facts).Measurement;
         }
         ReleaseRequest request = ReleaseWire.Parse(Reply.Release.Spec, "spec", new LandmarkRows(directory, PublicRows));
         return Planner.Plan(request, facts, NoLimits).Measurement;

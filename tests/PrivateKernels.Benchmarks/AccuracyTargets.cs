@@ -44,9 +44,8 @@ static class AccuracyTargets
                 foreach (TargetLine line in of())
                 {
                     lines.Add(line);
-                    string verdict = line.IsMet ? "met" : "missed";
-                    Console.WriteLine(
-                        Text($"| {line.Target} | {(line.AtMost ? "≤" : "≥")} {line.Asked:G4} | {line.Measured:G4} | {verdict} |"));
+                    string bound = (line.AtMost ? "≤" : "≥") + Text($" {line.Asked:G4}");
+                    Console.WriteLine(Text($"| {line.Target} | {bound} | {line.Measured:G4} | {(line.IsMet ? "met" : "missed")} |"));
                 }
         Console.WriteLine(Text($"{lines.Count(static l => l.IsMet)} of {lines.Count} met"));
         if (ImageFolder.Option(args, "--json") is { } file)

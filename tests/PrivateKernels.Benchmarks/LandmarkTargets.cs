@@ -22,13 +22,12 @@ static class LandmarkTargets
             (double approximation, _) = Errors(elsewhere, cells, measurement);
             double fourier = Math.Sqrt(Enumerable.Range(1, Seeds).Average(
                 seed => Math.Pow(Fourier(elsewhere, function, landmarks / 2, (ulong)seed), 2)));
-            double relative = approximation / set.Count;
             yield return TargetLine.Least(
-                $"{KernelTargets.Name(function)}, {landmarks} landmarks, error / n {relative:0.00000}: random features' over landmarks'",
+                $"{KernelTargets.Name(function)}, {landmarks} landmarks ({approximation / set.Count:0.00000} n): features' error over theirs",
                 5, fourier / approximation);
             (_, double total) = Errors(themselves, cells, measurement);
-            yield return TargetLine.Most($"{KernelTargets.Name(function)}: total error at the landmarks over sigma", 1.1,
-                total / AccuracyTargets.Sigma);
+            yield return TargetLine.Most(
+                $"{KernelTargets.Name(function)}: total error at the landmarks over sigma", 1.1, total / AccuracyTargets.Sigma);
         }
     }
 

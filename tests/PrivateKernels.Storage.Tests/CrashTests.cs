@@ -91,9 +91,8 @@ public sealed class CrashTests
         string[]? tracer = null)
     {
         // Disk calls only, so that the tracer stops nothing else.
-        string[] under = tracer is null
-            ? []
-            : ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", scratch.Trace, "-e", "trace=fsync,fdatasync,pwrite64"];
+        string[] under = tracer is null ? [] :
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", scratch.Trace, "-e", "trace=fsync,fdatasync,pwrite64"];
         string[] command = [.. under, .. tracer ?? [], Environment.ProcessPath!];
         var start = new ProcessStartInfo(command[0], command[1..])
         {

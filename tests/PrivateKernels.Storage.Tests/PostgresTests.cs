@@ -156,8 +156,7 @@ public sealed class PostgresTests(PostgresServer server)
     {
         string connection = await Posted();
         Assert.Contains(
-            "P0001", Assert.Throws<Npgsql.PostgresException>(() => PostgresServer.Run(connection, change)).Message,
-            StringComparison.Ordinal);
+            "P0001", Assert.Throws<Npgsql.PostgresException>(() => PostgresServer.Run(connection, change)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -152,8 +152,8 @@ public sealed class HostileTests
         byte[] nested = [.. Enumerable.Repeat((byte)0x0b, 5000)];
         foreach (byte[] bytes in (byte[][])[claims, nested]) Assert.Equal(3, (await raw.SendAsync(Method, [bytes], Now)).Code);
         // The last of two values counts, as the format says.
-        byte[] twice =
-            [.. new GetDatasetRequest { Name = "datasets/one" }.ToByteArray(), .. new GetDatasetRequest { Name = "datasets/two" }.ToByteArray()];
+        byte[] twice = [
+            .. new GetDatasetRequest { Name = "datasets/one" }.ToByteArray(), .. new GetDatasetRequest { Name = "datasets/two" }.ToByteArray()];
         (int code, string message, _) = await raw.SendAsync("/privatekernels.v1.DatasetService/GetDataset", [twice], Now);
         Assert.Equal(5, code);
         Assert.DoesNotContain("one", message, StringComparison.Ordinal);

@@ -115,7 +115,11 @@ public sealed class IdempotencyTests
                 return ("spend", async o => await server.Releases.CreateReleaseAsync(spend, o));
             case 5:
                 var retire = new DeleteReleaseRequest { Name = $"datasets/people/releases/{before}", RequestId = requestId };
-                return ("retire", o => RetireAsync(server, retire, o));
+                return ("retire", async o =>
+                {
+                    await WaitAsync(server, retire.Name);
+                    return await server.Releases.DeleteReleaseAsync(retire, o);
+                });
             case 6:
                 var job = new CreateClassificationJobRequest
                 {
@@ -140,12 +144,11 @@ public sealed class IdempotencyTests
         }
     }
 
-    static async Task<IMessage> RetireAsync(TestServer server, DeleteReleaseRequest retire, CallOptions options)
+    static async Task WaitAsync(TestServer server, string release)
     {
-        var look = new GetReleaseRequest { Name = retire.Name };
-        while ((ReleaseState)(await server.Releases.GetReleaseAsync(look, cancellationToken: Now)).Release.State == ReleaseState.Building)
+        while ((ReleaseState)(await server.Releases.GetReleaseAsync(new GetReleaseRequest { Name = release }, cancellationToken: Now))
+            .Release.State == ReleaseState.Building)
             await Task.Delay(1, Now);
-        return await server.Releases.DeleteReleaseAsync(retire, options);
     }
 
     static CreateReleaseRequest Spend(string id) => NewRelease("people", id, 0.01, static r =>

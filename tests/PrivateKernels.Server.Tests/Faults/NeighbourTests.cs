@@ -112,9 +112,9 @@ public sealed class NeighbourTests
         from line in log.Split('\n', StringSplitOptions.RemoveEmptyEntries)
         let fields = JsonDocument.Parse(line).RootElement.EnumerateObject()
             .Where(static f => f.Name is not ("time" or "ms" or "endpoint" or "records_per_second"))
-            .Select(static f => f.Name == "resource" && f.Value.GetString()!.StartsWith("operations/", StringComparison.Ordinal)
-                ? $"{f.Name}=operation"
-                : $"{f.Name}={f.Value}")
+            .Select(static f => (f.Name, Value: f.Value.ToString()))
+            .Select(static f => f.Name == "resource" && f.Value.StartsWith("operations/", StringComparison.Ordinal)
+                ? "resource=operation" : $"{f.Name}={f.Value}")
         let text = string.Join(' ', fields)
         where !text.Contains("WaitOperation", StringComparison.Ordinal)
         select text;

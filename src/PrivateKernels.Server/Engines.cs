@@ -6,7 +6,6 @@ namespace PrivateKernels.Server;
 sealed class Engines : IDisposable
 {
     readonly EngineChoice _choice;
-    readonly IEngine _simd;
     readonly QueryBatcher? _batcher;
 
     Engines(EngineChoice choice, QueryOptions query)
@@ -14,8 +13,8 @@ sealed class Engines : IDisposable
         _choice = choice;
         IEngine[] verified = [.. choice.Reports.Where(static report => report.IsVerified).Select(static report => report.Engine)];
         All = choice.IsForced ? verified[..1] : verified;
-        _simd = verified.First(static engine => engine.Kind == EngineKind.Simd);
-        _batcher = First == _simd ? null : new QueryBatcher(First, _simd, query.BatchPoints, query.SimdBelowPoints);
+        Processor = verified.First(static engine => engine.Kind == EngineKind.Simd);
+        _batcher = First == Processor ? null : new QueryBatcher(First, Processor, query.BatchPoints, query.SimdBelowPoints);
     }
 
     /// <summary>
@@ -27,6 +26,9 @@ sealed class Engines : IDisposable
     /// <summary>The engine in use.</summary>
     internal IEngine First => All[0];
 
+    /// <summary>SIMD on the processor, whichever engine is forced: for work too small for a device.</summary>
+    internal IEngine Processor { get; }
+
     /// <summary>What was found at start, also engines that failed the check.</summary>
     internal IReadOnlyList<EngineReport> Reports => _choice.Reports;
 
@@ -34,7 +36,7 @@ sealed class Engines : IDisposable
     /// The engine in use, for the queries of a call: small ones go to the processor, those that wait go together, and one
     /// whose call has ended is dropped before it runs.
     /// </summary>
-    internal IEngine Queries(CancellationToken cancellation) => _batcher?.For(cancellation) ?? _simd;
+    internal IEngine Queries(CancellationToken cancellation) => _batcher?.For(cancellation) ?? Processor;
 
     internal static Engines Open(EngineOptions options, QueryOptions query, JsonLog log)
     {

@@ -129,8 +129,7 @@ public sealed class ServerHost : IAsyncDisposable
         services.AddSingleton(new HealthService(surroundings.Readiness, drain));
         services.AddSingleton(new ErrorInterceptor(log, parts.Slots, parts.Entrance.Access, surroundings.Telemetry));
         // Rows come in small batches, one upload beside another: the processor is as fast on them as a device.
-        var accumulators = new Accumulators(
-            parts.Directory, parts.Engines.All.First(static e => e.Kind == EngineKind.Simd), options.Limits);
+        var accumulators = new Accumulators(parts.Directory, parts.Engines.Processor, options.Limits);
         services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, drain, accumulators));
         services.AddSingleton(new ReleaseService(
             parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain, accumulators));

@@ -56,6 +56,32 @@ public sealed class JobTests
     }
 
     [Fact]
+    public async Task Empty_and_tiny_classes_are_named_and_never_predicted()
+    {
+        await using TestServer server = await StartAsync();
+        await server.Datasets.CreateDatasetAsync(NewDataset("people", static r =>
+        {
+            r.Dataset.Classes.Add(["left", "right", "empty", "tiny"]);
+            r.Dataset.MaxRecords = 1_000_000;
+        }));
+        uint[] labels = [.. Enumerable.Range(0, 601).Select(static i => i == 600 ? 3u : (uint)i % 2)];
+        await server.IngestAsync("people", Pattern(601, 4), 4, labels);
+        await server.BuildAsync(NewRelease("people", "r", 0.5, static r => r.Spec.Sketch.PerClass = true));
+        await server.Datasets.CreateDatasetAsync(NewPublic("tests"));
+        // The tiny class's own row is asked about too.
+        await server.IngestAsync("tests", Pattern(601, 4), 4);
+        foreach (V1.ClassScore score in (V1.ClassScore[])[V1.ClassScore.Unspecified, V1.ClassScore.Mean])
+        {
+            CreateClassificationJobRequest request = NewJob($"j{(int)score}");
+            request.ClassificationJob.Score = score;
+            ClassificationJob job = (await server.EndAsync((await server.Queries.CreateClassificationJobAsync(request)).Operation))
+                .Response.Unpack<ClassificationJob>();
+            Assert.Equal([2u, 3u], job.ExcludedClasses);
+            Assert.All((await ReadAsync(server, 0, $"j{(int)score}")).Classes, static c => Assert.InRange(c, 0u, 1u));
+        }
+    }
+
+    [Fact]
     public async Task A_repeated_call_has_one_effect_and_a_deleted_job_is_gone_with_its_file()
     {
         await using TestServer server = await StartAsync();

@@ -115,11 +115,7 @@ public sealed class IdempotencyTests
                 return ("spend", async o => await server.Releases.CreateReleaseAsync(spend, o));
             case 5:
                 var retire = new DeleteReleaseRequest { Name = $"datasets/people/releases/{before}", RequestId = requestId };
-                return ("retire", async o =>
-                {
-                    await WaitAsync(server, retire.Name);
-                    return await server.Releases.DeleteReleaseAsync(retire, o);
-                });
+                return ("retire", o => RetireAsync(server, retire, o));
             case 6:
                 var job = new CreateClassificationJobRequest
                 {
@@ -144,11 +140,12 @@ public sealed class IdempotencyTests
         }
     }
 
-    static async Task WaitAsync(TestServer server, string release)
+    static async Task<IMessage> RetireAsync(TestServer server, DeleteReleaseRequest retire, CallOptions options)
     {
-        while ((ReleaseState)(await server.Releases.GetReleaseAsync(new GetReleaseRequest { Name = release }, cancellationToken: Now))
-            .Release.State == ReleaseState.Building)
+        var look = new GetReleaseRequest { Name = retire.Name };
+        while ((ReleaseState)(await server.Releases.GetReleaseAsync(look, cancellationToken: Now)).Release.State == ReleaseState.Building)
             await Task.Delay(1, Now);
+        return await server.Releases.DeleteReleaseAsync(retire, options);
     }
 
     static CreateReleaseRequest Spend(string id) => NewRelease("people", id, 0.01, static r =>

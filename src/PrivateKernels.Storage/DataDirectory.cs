@@ -302,6 +302,12 @@ public sealed class DataDirectory : IDisposable
         return new(CellState.Read(CellFile.Read(path, generation.Uid, key)).Cells[accumulator]);
     }
 
+    /// <summary>Deletes the checkpoints of an upload that is finished.</summary>
+    internal void DeleteCheckpoints(string datasetUid, string uploadId)
+    {
+        foreach (string path in Directory.GetFiles(DatasetPath(datasetUid), $"{uploadId}.*.cells")) File.Delete(path);
+    }
+
     /// <summary>Deletes the sums of a one-pass dataset that no row of the database names. May be repeated.</summary>
     internal void DeleteUnusedSums(string datasetUid)
     {

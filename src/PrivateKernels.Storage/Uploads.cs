@@ -64,6 +64,7 @@ sealed class Uploads(DataDirectory directory)
             List<SegmentRow> sums = [];
             directory.Durably("finish", () => sums = file.Seal());
             long committed = await CommitAsync(dataset, uploadId, rows, batches, sums).ConfigureAwait(false);
+            directory.Durably("finish", () => directory.DeleteCheckpoints(dataset.Uid, uploadId));
             await directory.Writer.SubmitAsync("supersede", t => CellTable.ForgetSuperseded(t.Database, dataset.Uid)).ConfigureAwait(false);
             return committed;
         }

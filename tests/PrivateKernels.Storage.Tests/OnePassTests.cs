@@ -116,6 +116,7 @@ public sealed class OnePassTests
         using DataDirectory directory = await WithFolded(scratch);
         await Scratch.Refused(Reasons.ResourceNotFound, () => Task.FromResult(directory.Datasets.GetUpload(OnePassHost.Name, Id)));
         using (Upload upload = await Upload(directory)) await Fill(upload, 1);
+        Assert.Empty(Directory.GetFiles(scratch.FileOf("datasets"), "*.cells", SearchOption.AllDirectories));
         byte[][] files = new byte[2][];
         long units = OnePassHost.Measurement.Cost(CostUnit.MuSquared).Units;
         for (int i = 0; i < 2; i++)

@@ -80,20 +80,24 @@ sealed record PlanChoice(
         SketchMethod.Landmark => (int)Math.Min(
             LandmarkSketch.DefaultCount(Request.Landmarks!.Value, Strength.Mechanism),
             Math.Min(Limits.Features, Limits.Cells - 1)),
-        SketchMethod.Fourier when Function is IRadialSpectrum && !IsPure && Facts.MaxRecordsDeclared => LargeSumFeatures(),
+        SketchMethod.Fourier when !IsPure && Facts.MaxRecordsDeclared => LargeSumFeatures(),
         _ => 0,
     };
 
     /// <summary>
-    /// Approximation grows with n and noise does not: from some n on, as many structured frequencies as keep n sqrt(v / 2m) within
-    /// twelve noise deviations, at most 16,384 before a build takes much longer than reading its rows. 0 = the sketch's own
-    /// default is enough.
+    /// Approximation grows with n and noise does not: from some n on, as many frequencies as keep n sqrt(v / 2m) within twelve
+    /// noise deviations. At most 16,384 structured ones, before a build takes much longer than reading its rows; dense Cauchy
+    /// rows are far less accurate and have no other way, so they get up to 65,536 while the build stays within about a
+    /// minute on two cores (2^42 products). 0 = the sketch's own default is enough.
     /// </summary>
     int LargeSumFeatures()
     {
-        double wanted = FourierSketch.StructuredVariance / 2 * Math.Pow(Facts.MaxRecords / (12 * NoiseRatio), 2);
-        int m = (int)Math.Clamp(wanted, 0, Math.Min(16384, Limits.Features));
-        return CreateSketch(0) is FourierSketch { IsStructured: true } own && m > own.Features ? m : 0;
+        if (CreateSketch(0) is not FourierSketch own || !(own.IsStructured || Function is ICauchySpectrum)) return 0;
+        double variance = own.IsStructured ? FourierSketch.StructuredVariance : FourierSketch.DenseVariance;
+        double most = own.IsStructured ? 16384 : Math.Min(MostPlannedFeatures, Math.ScaleB(1, 42) / Facts.MaxRecords / Facts.Domain.Dimension);
+        double wanted = variance / 2 * Math.Pow(Facts.MaxRecords / (12 * NoiseRatio), 2);
+        int m = (int)Math.Clamp(wanted, 0, Math.Min(most, Limits.Features));
+        return m > own.Features ? m : 0;
     }
 
     /// <summary>

@@ -116,7 +116,9 @@ public abstract class ReleasedSums
     RawAnswers EstimateRaw(Points queries, IEngine engine, double[] prepared, double[] records)
     {
         var raw = new RawAnswers(queries.Count, records) { AreDifferences = AreDifferences };
-        if (queries.Count > 0) Sketch.Estimate(engine, CanonicalQueries(queries), prepared, raw);
+        // Also where there is no point to answer at: a wrong dimension is a mistake however many follow.
+        Points canonical = CanonicalQueries(queries);
+        if (canonical.Count > 0) Sketch.Estimate(engine, canonical, prepared, raw);
         return raw;
     }
 

@@ -142,6 +142,8 @@ public sealed class ReleaseTests : IDisposable
         DomainViolation bad = Assert.Throws<OutOfDomainException>(() => kernel.Estimate(new(queries, 3), _engine)).Violation;
         Assert.Equal((1, 1, DomainRule.Finite), (bad.Row, bad.Column, bad.Rule));
         Assert.Throws<DimensionMismatchException>(() => kernel.Estimate(new(queries, 2), _engine));
+        Assert.Throws<DimensionMismatchException>(() => kernel.Estimate(new(default, 2), _engine));
+        Assert.Empty(kernel.Estimate(new(default, 3), _engine).Values);
         float[] outside = [0, 0, 3];
         Assert.Equal(DomainRule.Upper, Assert.Throws<OutOfDomainException>(() => l1.Estimate(new(outside, 3), _engine)).Violation.Rule);
         Assert.Single(kernel.Estimate(new(outside, 3), _engine).Values);

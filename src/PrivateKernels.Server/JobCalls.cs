@@ -50,12 +50,12 @@ sealed class JobCalls(DataDirectory directory, ServerOptions options, ReleaseCac
         string dataset = Names.Dataset(request.Parent, "parent");
         object[] binding = ["ListClassificationJobs", request.Parent];
         int size = Paging.Size(request.PageSize);
-        long? before = Paging.Position(request.PageToken, binding) is not { } position ? null
-            : long.TryParse(position, out long row) ? row : throw Paging.Invalid();
+        ListPlace? after = Paging.Position(request.PageToken, binding) is { } position ? Paging.ReadPlace(position) : null;
         var response = new V1.ListClassificationJobsResponse();
         response.NextPageToken = Paging.Fill(
-            directory.Jobs.List(dataset, before, size + 1), size, response.ClassificationJobs, ToWire,
-            static found => FormattableString.Invariant($"{found.Row}"), binding);
+            directory.Jobs.List(dataset, after, size + 1), size, response.ClassificationJobs, ToWire,
+            // Not the row, which counts the jobs of all datasets.
+            static found => Paging.Write(found.Place), binding);
         return response;
     }
 

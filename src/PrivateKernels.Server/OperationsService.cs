@@ -1,4 +1,3 @@
-using System.Globalization;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -69,7 +68,7 @@ sealed class OperationsService(
         };
         object[] binding = ["ListOperations", request.Filter];
         int size = Paging.Size(request.PageSize);
-        OperationPlace? after = Paging.Position(request.PageToken, binding) is { } position ? ReadPlace(position) : null;
+        ListPlace? after = Paging.Position(request.PageToken, binding) is { } position ? Paging.ReadPlace(position) : null;
         Caller caller = Caller.Of(context);
         List<OperationRow> found = [];
         while (found.Count <= size)
@@ -82,16 +81,9 @@ sealed class OperationsService(
         }
         var response = new ListOperationsResponse();
         response.NextPageToken = Paging.Fill(
-            found, size, response.Operations, ToWire, static row => FormattableString.Invariant($"{row.Place.CreateSeconds}/{row.Uid}"), binding);
+            found, size, response.Operations, ToWire, static row => Paging.Write(row.Place), binding);
         return Task.FromResult(response);
     }
-
-    static OperationPlace ReadPlace(string position) =>
-        position.Split('/') is [string seconds, string uid]
-            && long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out long created)
-            && Guid.TryParseExact(uid, "D", out _)
-            ? new(created, uid)
-            : throw Paging.Invalid();
 
     Operation Read(string uid) => ToWire(directory.Operations.Get(uid));
 

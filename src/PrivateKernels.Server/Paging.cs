@@ -1,7 +1,9 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
+using PrivateKernels.Storage;
 
 namespace PrivateKernels.Server;
 
@@ -37,6 +39,16 @@ static class Paging
 
     internal static Refusal Invalid() =>
         new("INVALID_PAGE_TOKEN", "page_token is not one that this list gave out; start the list again.");
+
+    /// <summary>The place that a position stands for; INVALID_PAGE_TOKEN.</summary>
+    internal static ListPlace ReadPlace(string position) =>
+        position.Split('/') is [string seconds, string uid]
+            && long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out long created)
+            && Guid.TryParseExact(uid, "D", out _)
+            ? new(created, uid)
+            : throw Invalid();
+
+    internal static string Write(ListPlace place) => FormattableString.Invariant($"{place.CreateSeconds}/{place.Uid}");
 
     internal static string Token(string position, params object[] binding) =>
         Base64Url.EncodeToString([.. Bind(binding), .. Encoding.UTF8.GetBytes(position)]);

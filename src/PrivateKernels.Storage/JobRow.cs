@@ -28,16 +28,18 @@ public sealed record NewJob(
 public readonly record struct JobCounts(long Rows, long Labelled, long Correct);
 
 /// <summary>A classification job as stored.</summary>
-/// <param name="Row">Place in the catalog; grows with every job.</param>
 /// <param name="Uid">UUID text; names the file of predictions.</param>
 /// <param name="Mark">Last commit of the query dataset that takes part: what is uploaded later does not.</param>
 /// <param name="Counts">Of a job that has succeeded.</param>
 public sealed record JobRow(
-    long Row, string Uid, string DatasetId, string DatasetUid, string Id, string ReleaseId, string ReleaseUid, string QueryId,
+    string Uid, string DatasetId, string DatasetUid, string Id, string ReleaseId, string ReleaseUid, string QueryId,
     string QueryUid, long Mark, int Score, IReadOnlyList<int> Excluded, string Creator, string OperationUid, JobState State,
     DateTimeOffset CreateTime, DateTimeOffset? EndTime, JobCounts Counts)
 {
     public string Name => $"datasets/{DatasetId}/classificationJobs/{Id}";
 
     public string ReleaseName => $"datasets/{DatasetId}/releases/{ReleaseId}";
+
+    /// <summary>Where it stands in a list.</summary>
+    public ListPlace Place => new(CreateTime.ToUnixTimeSeconds(), Uid);
 }

@@ -36,9 +36,9 @@ public sealed class JobStore
 
     public JobRow? Find(string datasetId, string id) => _directory.Read(d => JobTable.FindByName(d, datasetId, id));
 
-    /// <summary>Jobs of a dataset, newest first, before a row (null to begin).</summary>
-    public IReadOnlyList<JobRow> List(string datasetId, long? beforeRow, int count) =>
-        _directory.Read(d => JobTable.List(d, DatasetTable.Get(d, datasetId).Row.Uid, beforeRow, count));
+    /// <summary>Jobs of a dataset, newest first, after a place (null to begin).</summary>
+    public IReadOnlyList<JobRow> List(string datasetId, ListPlace? after, int count) =>
+        _directory.Read(d => JobTable.List(d, DatasetTable.Get(d, datasetId).Row.Uid, after, count));
 
     /// <summary>Jobs that have not ended, oldest first: after a restart they go on.</summary>
     public IReadOnlyList<JobRow> ListUnfinished() =>

@@ -8,7 +8,7 @@ static class JobTable
 {
     const string Select =
         """
-        SELECT row_id, uid, dataset_id, dataset_uid, id, release_id, release_uid, query_id, query_uid, mark, score, excluded, creator,
+        SELECT uid, dataset_id, dataset_uid, id, release_id, release_uid, query_id, query_uid, mark, score, excluded, creator,
           operation_uid, state, created_s, ended_s, row_count, labelled_count, correct_count FROM jobs
 
         """;
@@ -20,10 +20,13 @@ static class JobTable
     internal static JobRow? FindByUid(DatabaseSession database, string uid) =>
         database.First($"{Select} WHERE uid = $1", Read, uid);
 
-    internal static List<JobRow> List(DatabaseSession database, string datasetUid, long? beforeRow, int count) =>
+    internal static List<JobRow> List(DatabaseSession database, string datasetUid, ListPlace? after, int count) =>
         database.Query(
-            $"{Select} WHERE dataset_uid = $1 AND row_id < $2 ORDER BY row_id DESC LIMIT $3",
-            Read, datasetUid, beforeRow ?? long.MaxValue, count);
+            $"""
+            {Select} WHERE dataset_uid = $1 AND row_id < COALESCE((SELECT row_id FROM jobs WHERE uid = $2),
+              (SELECT MAX(row_id) + 1 FROM jobs WHERE dataset_uid = $1 AND created_s <= $3)) ORDER BY row_id DESC LIMIT $4
+            """,
+            Read, datasetUid, after?.Uid ?? "", after?.CreateSeconds ?? long.MaxValue, count);
 
     internal static List<JobRow> All(DatabaseSession database) => database.Query($"{Select} ORDER BY row_id", Read);
 
@@ -88,8 +91,8 @@ static class JobTable
     }
 
     static JobRow Read(DbDataReader r) => new(
-        r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7),
-        r.GetString(8), r.GetInt64(9), (int)r.GetInt64(10), Classes((byte[])r[11]), r.GetString(12), r.GetString(13),
-        (JobState)r.GetInt64(14), ReleaseTable.Time(r, 15)!.Value, ReleaseTable.Time(r, 16),
-        new(r.GetInt64(17), r.GetInt64(18), r.GetInt64(19)));
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6),
+        r.GetString(7), r.GetInt64(8), (int)r.GetInt64(9), Classes((byte[])r[10]), r.GetString(11), r.GetString(12),
+        (JobState)r.GetInt64(13), ReleaseTable.Time(r, 14)!.Value, ReleaseTable.Time(r, 15),
+        new(r.GetInt64(16), r.GetInt64(17), r.GetInt64(18)));
 }

@@ -11,7 +11,7 @@ public sealed class OperationStore
     public OperationRow Get(string uid) => _directory.Read(d => ReleaseTable.FindOperation(d, uid)) ?? throw NotFound(uid);
 
     /// <summary>Operations, newest first, after a place (null to begin); of one dataset, or of all.</summary>
-    public IReadOnlyList<OperationRow> List(string? datasetId, OperationPlace? after, int count) =>
+    public IReadOnlyList<OperationRow> List(string? datasetId, ListPlace? after, int count) =>
         _directory.Read(d => ReleaseTable.ListOperations(d, datasetId, after, count));
 
     /// <summary>Forgets an operation that has ended; what it made stays. One that runs is refused (RELEASE_NOT_READY).</summary>

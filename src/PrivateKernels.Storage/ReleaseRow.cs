@@ -56,8 +56,8 @@ public sealed record OperationRow(
     public bool Done => EndTime.HasValue;
 
     /// <summary>Where it stands in a list.</summary>
-    public OperationPlace Place => new(CreateTime.ToUnixTimeSeconds(), Uid);
+    public ListPlace Place => new(CreateTime.ToUnixTimeSeconds(), Uid);
 }
 
-/// <summary>A place in the list of operations: newest second first, in one second by uid.</summary>
-public readonly record struct OperationPlace(long CreateSeconds, string Uid);
+/// <summary>A place in a list of operations or jobs, newest first; it stays one when its item is deleted.</summary>
+public readonly record struct ListPlace(long CreateSeconds, string Uid);

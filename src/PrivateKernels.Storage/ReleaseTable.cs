@@ -39,7 +39,7 @@ static class ReleaseTable
         database.First($"{SelectOperation} WHERE uid = $1", ReadOperation, uid);
 
     internal static List<OperationRow> ListOperations(
-        DatabaseSession database, string? datasetId, OperationPlace? after, int count) =>
+        DatabaseSession database, string? datasetId, ListPlace? after, int count) =>
         database.Query(
             $"""
             {SelectOperation} WHERE (created_s < $1 OR (created_s = $1 AND uid > $2))

@@ -116,6 +116,32 @@ public sealed class JobTests
         Assert.Empty(Directory.GetFiles(Path.Combine(server.Directory, "predictions")));
     }
 
+    [Fact]
+    public async Task Pages_of_jobs_go_on_although_jobs_are_deleted_and_their_tokens_do_not_tell_how_many_there_are()
+    {
+        await using TestServer server = await StartAsync();
+        await FillAsync(server, points: 10);
+        string[] ids = ["j1", "j2", "j3", "j4", "j5"];
+        foreach (string id in ids)
+            await server.EndAsync((await server.Queries.CreateClassificationJobAsync(NewJob(id))).Operation);
+        List<string> seen = [];
+        var list = new ListClassificationJobsRequest { Parent = "datasets/people", PageSize = 2 };
+        do
+        {
+            ListClassificationJobsResponse page = await server.Queries.ListClassificationJobsAsync(list);
+            seen.AddRange(page.ClassificationJobs.Select(static job => job.Name.Split('/')[^1]));
+            list.PageToken = page.NextPageToken;
+            if (list.PageToken.Length == 0) break;
+            string position = System.Text.Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(list.PageToken).AsSpan(8));
+            Assert.True(Guid.TryParseExact(position.Split('/')[1], "D", out _));
+            foreach (ClassificationJob job in page.ClassificationJobs)
+                await server.Queries.DeleteClassificationJobAsync(
+                    new DeleteClassificationJobRequest { Name = job.Name, RequestId = NewId() });
+        }
+        while (true);
+        Assert.Equal(ids.Reverse(), seen);
+    }
+
     [Theory]
     [InlineData("query_dataset", "datasets/people", "NOT_PUBLIC")]
     [InlineData("query_dataset", "datasets/absent", "RESOURCE_NOT_FOUND")]

@@ -79,6 +79,8 @@ public sealed class FloodTests
                     {
                         Google.Rpc.Status status = e.GetRpcStatus()!;
                         Assert.Equal("OVERLOADED", status.GetDetail<Google.Rpc.ErrorInfo>()?.Reason);
+                        Assert.Equal(StatusCode.ResourceExhausted, e.StatusCode);
+                        Assert.Equal("Query:QueueLength", status.GetDetail<Google.Rpc.ErrorInfo>()?.Metadata["limit"]);
                         Assert.NotNull(status.GetDetail<Google.Rpc.RetryInfo>());
                         Interlocked.Increment(ref refused);
                     }

@@ -47,6 +47,10 @@ sealed class OperationsService(
         string uid = Uid(request.Name, context);
         if (builds.Find(uid) is { } build) await builds.CancelAsync(build);
         if (jobs.Find(uid) is { } job) await jobs.CancelAsync(job);
+        // One that nobody runs here is another server's, or was: it ends all the same, and what that server computes is dropped.
+        else if (Names.FindJob(directory.Operations.Get(uid).Target) is { } name)
+            await directory.Jobs.EndAsync(
+                directory.Jobs.Get(name.Dataset, name.Job), JobState.Cancelled, default, Reasons.Cancelled, "the job was cancelled.");
         return new Empty();
     }
 

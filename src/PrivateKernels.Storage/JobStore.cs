@@ -24,6 +24,7 @@ public sealed class JobStore
             if (JobTable.FindByName(t.Database, job.Release.DatasetId, job.Id) is { } present)
                 throw BatchCheck.Refused(Reasons.JobExists, "The job exists.", ("resource", present.Name));
             JobRow row = JobTable.Create(t, job, query);
+            if (_directory.IsShared && !call.ValidateOnly) Claim(row);
             return (t.KeepReply(call, reply(row, ReleaseTable.FindOperation(t.Database, row.OperationUid)!)), row);
         }, call.ValidateOnly);
     }
@@ -40,9 +41,11 @@ public sealed class JobStore
     public IReadOnlyList<JobRow> List(string datasetId, ListPlace? after, int count) =>
         _directory.Read(d => JobTable.List(d, DatasetTable.Get(d, datasetId).Row.Uid, after, count));
 
-    /// <summary>Jobs that have not ended, oldest first: after a restart they go on.</summary>
+    /// <summary>
+    /// Jobs that have not ended, oldest first: after a restart they go on. Where servers share a ledger, each has its own.
+    /// </summary>
     public IReadOnlyList<JobRow> ListUnfinished() =>
-        [.. _directory.Read(JobTable.All).Where(static job => job.State == JobState.Queued)];
+        [.. _directory.Read(JobTable.All).Where(job => job.State == JobState.Queued && IsHere(job))];
 
     /// <summary>Forgets a job and its predictions. Whoever runs it stops it first.</summary>
     public async Task<byte[]> DeleteAsync(Call call, string datasetId, string id, byte[] reply)
@@ -116,6 +119,18 @@ public sealed class JobStore
         HashSet<string> known = [.. _directory.Read(JobTable.All).Select(static job => job.Uid)];
         foreach (string path in Directory.GetFiles(_directory.PredictionsPath))
             if (!known.Contains(Path.GetFileNameWithoutExtension(path))) Disk.Delete(path);
+    }
+
+    bool IsHere(JobRow job) => !_directory.IsShared || File.Exists(_directory.PredictionPath(job.Uid));
+
+    /// <summary>
+    /// The file of predictions, durable before the job is, says which of the servers runs it: no other could go on with it,
+    /// and two that ran it would compute everything twice.
+    /// </summary>
+    void Claim(JobRow job)
+    {
+        using PredictionWriter file = OpenWriter(job);
+        file.Finish();
     }
 
     internal void DeleteFile(string uid) => Disk.Delete(_directory.PredictionPath(uid));

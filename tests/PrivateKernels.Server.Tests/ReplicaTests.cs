@@ -34,6 +34,47 @@ public sealed class ReplicaTests(PostgresServer postgres) : IDisposable
         Assert.True(budget.SpentUnits > 0);
     }
 
+    [Fact]
+    public async Task A_job_of_a_server_that_is_gone_waits_for_it_and_is_cancelled_by_any_other()
+    {
+        string ledger = postgres.NewSchema(), witness = postgres.NewSchema();
+        var name = new V1.GetClassificationJobRequest { Name = "datasets/people/classificationJobs/j" };
+        string operation;
+        await using (ServerHost left = await StartAsync("left", ledger, witness))
+        {
+            using var client = new PrivateKernelsClient($"{left.Address}");
+            await client.CreateDatasetAsync(
+                "people", new() { Domain = new(2, maxNorm: 2), Budget = new(1000, 1e-5), Classes = ["left", "right"] }, Now);
+            uint[] labels = [.. Enumerable.Range(0, 100).Select(static i => (uint)i % 2)];
+            await client.Dataset("people").IngestAsync(TestServer.Pattern(100, 2), 2, labels, null, Now);
+            await client.Dataset("people").CreateReleaseAsync(
+                "r", new() { Function = "laplacian", Bandwidth = 1, Mu = 10, PerClass = true, Features = 65_536 }, null, null, Now);
+            await client.CreateDatasetAsync("tests", new() { Domain = new(2, maxNorm: 2), IsPublic = true }, Now);
+            await client.Dataset("tests").IngestAsync(TestServer.Pattern(20_000, 2), 2, null, null, Now);
+            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(left.Address);
+            operation = (await new V1.QueryService.QueryServiceClient(channel).CreateClassificationJobAsync(new()
+            {
+                Parent = "datasets/people",
+                ClassificationJobId = "j",
+                ClassificationJob = new() { Release = "datasets/people/releases/r", QueryDataset = "datasets/tests" },
+                RequestId = TestServer.NewId(),
+            }, cancellationToken: Now)).Operation.Name;
+        }
+        await using (ServerHost right = await StartAsync("right", ledger, witness))
+        {
+            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(right.Address);
+            var queries = new V1.QueryService.QueryServiceClient(channel);
+            V1.ClassificationJob job = (await queries.GetClassificationJobAsync(name, cancellationToken: Now)).ClassificationJob;
+            Assert.Equal(V1.JobState.Queued, job.State);
+            Assert.Empty(Directory.GetFiles(Path.Combine(_folder.FullName, "right", "predictions")));
+            var operations = new Google.LongRunning.Operations.OperationsClient(channel);
+            await operations.CancelOperationAsync(new() { Name = operation }, cancellationToken: Now);
+            job = (await queries.GetClassificationJobAsync(name, cancellationToken: Now)).ClassificationJob;
+            Assert.Equal(V1.JobState.Cancelled, job.State);
+            Assert.True((await operations.GetOperationAsync(new() { Name = operation }, cancellationToken: Now)).Done);
+        }
+    }
+
     [Theory]
     [InlineData("--Ledger:Provider", "Postgres")]
     [InlineData("--Ledger:ConnectionString", "Host=/tmp")]

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace PrivateKernels.Tests;
 
-public sealed class JobStoreTests
+public sealed class JobStoreTests(PostgresServer server)
 {
     const int Rows = 2 * PredictionWriter.BlockRows + 100;
 
@@ -54,6 +54,26 @@ public sealed class JobStoreTests
         using DataDirectory again = scratch.Open();
         Assert.Single(Directory.GetFiles(scratch.FileOf("predictions")));
         Assert.Equal(Rows, again.Jobs.Read(again.Jobs.Get("people", "job"), 0).Sum(static b => b.Classes.Length));
+    }
+
+    [Fact]
+    public async Task Of_several_servers_only_the_one_that_created_a_job_goes_on_with_it()
+    {
+        string connection = server.NewSchema();
+        using var left = new Scratch(postgres: new(connection));
+        using var right = new Scratch(postgres: new(connection));
+        using DataDirectory second = right.Open();
+        using (DataDirectory first = left.Open())
+        {
+            JobRow job = await CreateAsync(first);
+            Assert.Equal(job.Uid, Assert.Single(first.Jobs.ListUnfinished()).Uid);
+            Assert.Equal(JobState.Queued, second.Jobs.Get("people", "job").State);
+            Assert.Empty(second.Jobs.ListUnfinished());
+        }
+        using DataDirectory again = left.Open();
+        await FinishAsync(again, Assert.Single(again.Jobs.ListUnfinished()));
+        Assert.Equal(Rows, again.Jobs.Read(again.Jobs.Get("people", "job"), 0).Sum(static b => b.Classes.Length));
+        Assert.Empty(again.Jobs.ListUnfinished());
     }
 
     static async Task<JobRow> CreateAsync(DataDirectory directory, string id = "job")

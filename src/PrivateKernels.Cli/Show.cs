@@ -29,6 +29,20 @@ static class Show
         _ => "",
     };
 
+    /// <summary>Details of a refusal as people read them: units of an account as mu or epsilon, and no unit beside them.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Details(IReadOnlyDictionary<string, string> details) =>
+        details.GetValueOrDefault("unit") switch
+        {
+            "mu_squared_2^-40" => Amounts(details, static units => $"μ = {Number(Math.Sqrt(units / UnitsPerOne))}"),
+            "epsilon_2^-40" => Amounts(details, static units => $"ε = {Number(units / UnitsPerOne)}"),
+            _ => details,
+        };
+
+    static IEnumerable<KeyValuePair<string, string>> Amounts(
+        IReadOnlyDictionary<string, string> details, Func<long, string> amount) =>
+        details.Where(static d => d.Key != "unit").Select(d => KeyValuePair.Create(
+            d.Key, long.TryParse(d.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long units) ? amount(units) : d.Value));
+
     /// <summary>An amount of an account as scripts read it; mu of a Gaussian account only.</summary>
     public static Loss Amount(V1.CostUnit unit, long units, double delta)
     {

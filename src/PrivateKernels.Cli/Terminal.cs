@@ -66,7 +66,7 @@ sealed class Terminal
             return;
         }
         _errorConsole.MarkupLineInterpolated($"[red]{failure.Reason}[/] {failure.Message}");
-        foreach ((string key, string value) in failure.Details ?? new Dictionary<string, string>())
+        foreach ((string key, string value) in Show.Details(failure.Details ?? new Dictionary<string, string>()))
             _errorConsole.MarkupLineInterpolated($"  [grey]{key}[/] {value}");
     }
 

@@ -50,7 +50,8 @@ public sealed class PrivateKernelsException : Exception
                 "the connection broke before an answer came; a server that demands a client certificate does so too.", Nothing, e);
         return e.StatusCode == StatusCode.Unavailable
             ? new("UNREACHABLE", e.StatusCode,
-                "no server answers there; start one with 'pk serve', or name another with --server.", Nothing, e)
+                "no server answers there; start one with 'pk serve', or name another with --server (https://... where it has TLS).",
+                Nothing, e)
             : new(ReasonOf(e.StatusCode), e.StatusCode, e.Status.Detail, Nothing, e);
     }
 

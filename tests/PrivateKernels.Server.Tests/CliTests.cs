@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using PrivateKernels.Cli;
 using PrivateKernels.Client;
@@ -208,6 +209,14 @@ public sealed class CliTests : IAsyncLifetime
             await FailAsync(1, "release", "create", "animals", "big", "--function", "l1", "--epsilon", "50");
         Assert.Equal("BUDGET_EXHAUSTED", refusal.GetProperty("reason").GetString());
         Assert.True(refusal.GetProperty("details").TryGetProperty("remaining", out _));
+        // People read mu, not units of 2^-40 of its square.
+        string text = await FailForPeopleAsync("release", "create", "animals", "big", "--function", "l1", "--epsilon", "50");
+        Assert.Contains($"limit μ = {Mu("limit")}{Environment.NewLine}", text, StringComparison.Ordinal);
+        Assert.Contains($"spent μ = 0{Environment.NewLine}", text, StringComparison.Ordinal);
+        Assert.Contains($"requested μ = {Mu("requested")}{Environment.NewLine}", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("2^-40", text, StringComparison.Ordinal);
+
+        string Mu(string key) => Math.Sqrt(long.Parse(Detail(refusal, key)!, CultureInfo.InvariantCulture) / Math.Pow(2, 40)).ToString("G5", CultureInfo.InvariantCulture);
     }
 
     [Fact]
@@ -249,6 +258,7 @@ public sealed class CliTests : IAsyncLifetime
             await RunForFailureAsync(1, "dataset", "list", "--server", "http://127.0.0.1:1", "--json");
         Assert.Equal("UNREACHABLE", failure.GetProperty("reason").GetString());
         Assert.Contains("pk serve", failure.GetProperty("message").GetString());
+        Assert.Contains("https://", failure.GetProperty("message").GetString());
     }
 
     [Fact]
@@ -314,6 +324,14 @@ public sealed class CliTests : IAsyncLifetime
 
     Task<JsonElement> FailAsync(int exitCode, params string[] arguments) =>
         RunForFailureAsync(exitCode, [.. arguments, "--server", $"{_host.Address}", "--json"]);
+
+    async Task<string> FailForPeopleAsync(params string[] arguments)
+    {
+        var error = new StringWriter();
+        Assert.NotEqual(0, await CommandLine.RunAsync(
+            [.. arguments, "--server", $"{_host.Address}"], TextWriter.Null, error, Now));
+        return error.ToString();
+    }
 
     static async Task<JsonElement> RunAsync(params string[] arguments)
     {

@@ -9,7 +9,7 @@ namespace PrivateKernels.Storage;
 abstract class Dialect
 {
     /// <summary>Version of the tables; an older program refuses a newer one.</summary>
-    internal const long SchemaVersion = 2;
+    internal virtual long SchemaVersion => 2;
 
     /// <summary>Tables, indexes and triggers, in the order in which they are made.</summary>
     internal abstract IReadOnlyList<string> Schema { get; }

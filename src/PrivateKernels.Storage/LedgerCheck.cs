@@ -64,13 +64,13 @@ static class LedgerCheck
         dialect.Created(database);
         database.Execute(
             "INSERT INTO ledger_head (id, ledger_id, epoch, seq, hash, mac_key, sealed, schema_version) VALUES (1, $1, 1, 0, $2, $3, 0, $4)",
-            Guid.NewGuid().ToByteArray(), new byte[HashChain.HashBytes], RandomNumberGenerator.GetBytes(32), Dialect.SchemaVersion);
+            Guid.NewGuid().ToByteArray(), new byte[HashChain.HashBytes], RandomNumberGenerator.GetBytes(32), dialect.SchemaVersion);
         database.Execute("COMMIT");
     }
 
     static void CheckSchema(Dialect dialect, DatabaseSession database)
     {
-        if (database.Number("SELECT schema_version FROM ledger_head") != Dialect.SchemaVersion)
+        if (database.Number("SELECT schema_version FROM ledger_head") != dialect.SchemaVersion)
             throw Corrupt("The tables are of another version of this program.");
         // A lost trigger or constraint would be a lost guarantee.
         if (!dialect.IsSchemaWhole(database)) throw Corrupt("A table, index or trigger is missing or altered.");

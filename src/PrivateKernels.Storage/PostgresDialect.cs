@@ -33,7 +33,10 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
     static readonly string[] Statements =
     [
         .. SqliteDialect.Tables.Select(Translate),
-        "CREATE TABLE segment_chunks (uid text NOT NULL, part bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (uid, part))",
+        """
+        CREATE TABLE segment_chunks (uid text NOT NULL, part bigint NOT NULL, data bytea NOT NULL,
+          stored timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (uid, part))
+        """,
         "CREATE TABLE release_chunks (uid text NOT NULL, part bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (uid, part))",
         "CREATE TABLE schema_digest (sha256 bytea NOT NULL)",
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$",
@@ -61,6 +64,8 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
     ];
 
     internal override IReadOnlyList<string> Schema => Statements;
+
+    internal override long SchemaVersion => 3;
 
     internal override bool IsShared => true;
 

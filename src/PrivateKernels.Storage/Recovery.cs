@@ -21,6 +21,7 @@ sealed class Recovery(DataDirectory directory)
             if (!PostIfWhole(open) && !directory.IsShared) builds.Add(NextAttempt(open));
         DeletePending(static _ => true);
         directory.Jobs.DeleteStrayFiles();
+        directory.Replica.Sweep();
         return builds;
     }
 

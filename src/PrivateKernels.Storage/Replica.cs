@@ -78,11 +78,28 @@ sealed class Replica(DataDirectory directory, Dialect dialect)
                 using DatabaseSession database = dialect.Connect(writes: true);
                 database.Execute("BEGIN");
                 foreach (SegmentRow segment in segments)
+                {
+                    // What an earlier try left grows young again, so that no other server sweeps it before the commit.
+                    database.Execute("UPDATE segment_chunks SET stored = now() WHERE uid = $1", Hex(segment.Uid));
                     SharedFiles.Store(
                         database, "segment_chunks", Hex(segment.Uid), Path.Combine(directory.DatasetPath(dataset.Uid), segment.File));
+                }
                 database.Execute("COMMIT");
             }).ConfigureAwait(false);
         return await commit().ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes rows that were put there for a commit that never came, once their upload's time is over.</summary>
+    internal void Sweep()
+    {
+        if (!dialect.IsShared) return;
+        using DatabaseSession database = dialect.Connect(writes: true);
+        database.Execute(
+            """
+            DELETE FROM segment_chunks WHERE stored < now() - $1 * interval '1 second'
+              AND NOT EXISTS (SELECT 1 FROM segments WHERE segment_uid = decode(segment_chunks.uid, 'hex'))
+            """,
+            (long)directory.Options.UploadRetention.TotalSeconds);
     }
 
     /// <summary>The file of a release that another server posted; null if there is none.</summary>

@@ -59,6 +59,30 @@ public sealed class PostgresTests(PostgresServer server)
             Assert.Equal(0, second.Read(d => d.Number($"SELECT COUNT(*) FROM {table}")));
     }
 
+    [Fact]
+    public async Task Rows_put_there_for_a_commit_that_never_came_are_deleted_at_a_start_once_their_time_is_over()
+    {
+        string connection = server.NewSchema();
+        using var scratch = new Scratch(postgres: new(connection));
+        using (DataDirectory directory = scratch.Open(scratch.Options with { MaxRecords = 25 }))
+        {
+            await Scratch.Create(directory, "people", Scratch.Gaussian);
+            await Scratch.Ingest(directory, "people", Scratch.Rows(20, 1));
+            await Scratch.Refused(Reasons.LimitExceeded, () => Scratch.Ingest(directory, "people", Scratch.Rows(20, 2)));
+            Assert.Equal(2, Segments(directory));
+        }
+        using (DataDirectory directory = scratch.Open()) Assert.Equal(2, Segments(directory));
+        PostgresServer.Run(connection, "UPDATE segment_chunks SET stored = stored - interval '25 hours'");
+        using var elsewhere = new Scratch(postgres: new(connection));
+        using DataDirectory other = elsewhere.Open();
+        Assert.Equal(1, Segments(other));
+        // What was committed stays, however old: this server has it from nowhere else.
+        Build build = (await other.Ledger.ReserveAsync(Scratch.Request("people", "r", Scratch.Measurement()))).Build!;
+        Assert.Equal(Scratch.Rows(20, 1), Scratch.ReadAll(build));
+
+        static long Segments(DataDirectory directory) => directory.Read(static d => d.Number("SELECT COUNT(DISTINCT uid) FROM segment_chunks"));
+    }
+
     [Theory]
     [InlineData("reserve.after_commit")]
     [InlineData("build.aggregating")]

@@ -216,7 +216,11 @@ public sealed class CliTests : IAsyncLifetime
         Assert.Contains($"requested μ = {Mu("requested")}{Environment.NewLine}", text, StringComparison.Ordinal);
         Assert.DoesNotContain("2^-40", text, StringComparison.Ordinal);
 
-        string Mu(string key) => Math.Sqrt(long.Parse(Detail(refusal, key)!, CultureInfo.InvariantCulture) / Math.Pow(2, 40)).ToString("G5", CultureInfo.InvariantCulture);
+        string Mu(string key)
+        {
+            long units = long.Parse(Detail(refusal, key)!, CultureInfo.InvariantCulture);
+            return Math.Sqrt(units / Math.Pow(2, 40)).ToString("G5", CultureInfo.InvariantCulture);
+        }
     }
 
     [Fact]

@@ -63,7 +63,7 @@ public sealed class KernelMean
             : throw new InvalidFieldException("records", n, "must be at least 1");
         if (release.Sketch.Count(cells) is not { } count)
             throw new InvalidFieldException("records", null,
-                "this release holds no count, as per-class releases do; give the number of records if it is public");
+                "this release holds no count (per-class releases hold one); give the number of records if it is public");
         double variance = count.NoiseFactor * count.NoiseFactor * noise.Variance;
         if (count.Value < LeastCertainty * Math.Sqrt(variance))
             throw new InvalidFieldException(

@@ -126,8 +126,14 @@ public sealed class MutantTests
         Reservation reservation = await directory.Ledger.ReserveAsync(request);
         facts.Reply(request, reservation);
         if (mutant == "retry that redraws")
-            // The retry is taken for a new request; only the caller knows that it is the same.
-            facts.Reply(request, await directory.Ledger.ReserveAsync(Scratch.Request("people", "r-again", measurement)));
+            await directory.Writer.SubmitAsync("mutant", static t =>
+            {
+                // The reservation forgets whose call it was, so that the retry finds none.
+                t.Database.Execute("UPDATE reservations SET request_id = 'forgotten'");
+                return 0;
+            });
+        // The same call comes again, as from a caller who named no release: the server would name another one.
+        facts.Reply(request, await directory.Ledger.ReserveAsync(request with { ReleaseId = "r-again" }));
         await Draw(directory, mutant, facts, measurement, reservation.Build!);
         await Refuse(directory, mutant, facts);
         if (mutant == "account per dataset id") await Recreate(directory);

@@ -21,7 +21,7 @@ public sealed class KillTests
     [Fact]
     public async Task Whatever_was_acknowledged_survives_every_kill_and_nothing_is_there_twice_or_by_halves()
     {
-        int kills = Scale.Of(20, 500);
+        int kills = Scale.Of(30, 500);
         string directory = Directory.CreateTempSubdirectory("pk-kills-").FullName;
         var mutations = new Mutations(Seed);
         var work = new Work();

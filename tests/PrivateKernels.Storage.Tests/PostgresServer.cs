@@ -62,7 +62,7 @@ public sealed class PostgresServer : IDisposable
             if (Environment.IsPrivilegedProcess) Wait("chown", "nobody", _folder);
             string data = Path.Combine(_folder, "data");
             Wait(Path.Combine(programs, "initdb"), "-D", data, "-U", "pk", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C");
-            _process = Launch(
+            _process = Serve(
                 Path.Combine(programs, "postgres"), "-D", data, "-k", _folder, "-c", "listen_addresses=", "-c", "max_connections=200",
                 "-c", "shared_buffers=32MB");
             for (int i = 0; !CanConnect(); i++)
@@ -99,6 +99,31 @@ public sealed class PostgresServer : IDisposable
         using Process process = Launch(program, arguments);
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{program} failed");
+    }
+
+    /// <summary>
+    /// A program that ends with the tests, however they end. Its parent in the eyes of the system is the thread that starts
+    /// it, and it is killed when that one ends: so not a thread of the pool, but one that waits.
+    /// </summary>
+    static Process Serve(string program, params string[] arguments)
+    {
+        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                Process process = Launch(program, arguments);
+                started.SetResult(process);
+                process.WaitForExit();
+            }
+            catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException or ObjectDisposedException)
+            {
+                // Not there to be started; or over, and disposed of.
+                started.TrySetException(e);
+            }
+        })
+        { IsBackground = true }.Start();
+        return started.Task.GetAwaiter().GetResult();
     }
 
     static Process Launch(string program, params string[] arguments)

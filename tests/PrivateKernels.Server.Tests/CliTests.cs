@@ -334,7 +334,8 @@ public sealed class CliTests : IAsyncLifetime
         var error = new StringWriter();
         Assert.NotEqual(0, await CommandLine.RunAsync(
             [.. arguments, "--server", $"{_host.Address}"], TextWriter.Null, error, Now));
-        return error.ToString();
+        // Colours, where the surroundings ask for them (CI=true does).
+        return System.Text.RegularExpressions.Regex.Replace(error.ToString(), "\x1b\\[[0-9;]*m", "");
     }
 
     static async Task<JsonElement> RunAsync(params string[] arguments)

@@ -16,25 +16,35 @@ namespace PrivateKernels.Tests;
 static class Compiled
 {
     // Compiling needs no device, so it looks for none.
-    static readonly Lazy<Context> DeviceFree = new(static () =>
+    static readonly Lazy<Context> DeviceFree = new(NewContext);
+
+    static Context NewContext()
     {
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         Fused.Register(context);
         return context;
-    });
+    }
 
-    static readonly ConcurrentDictionary<(string, CudaArchitecture), Lazy<string>> PtxByProgram = new();
+    static readonly ConcurrentDictionary<CudaArchitecture, Lazy<Dictionary<string, string>>> PtxByArchitecture = new();
 
-    /// <summary>PTX of a program, compiled once.</summary>
-    public static string Ptx(DeviceProgram program, CudaArchitecture architecture) => PtxByProgram.GetOrAdd(
-        (program.Name, architecture), _ => new(() => CompilePtx(program, architecture))).Value;
+    /// <summary>PTX of a program.</summary>
+    public static string Ptx(DeviceProgram program, CudaArchitecture architecture) => PtxByArchitecture.GetOrAdd(
+        architecture, static a => new(() => CompilePtx(a))).Value[program.Name];
 
-    static string CompilePtx(DeviceProgram program, CudaArchitecture architecture)
+    /// <summary>
+    /// PTX of all programs, in the order of their list and in a context of their own: what the compiler inlines into a
+    /// program depends on what it has compiled before, and so do the registers.
+    /// </summary>
+    static Dictionary<string, string> CompilePtx(CudaArchitecture architecture)
     {
+        using Context context = NewContext();
         using var backend = new PTXBackend(
-            DeviceFree.Value, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);
-        return ((PTXCompiledKernel)backend.Compile(
-            EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).PTXAssembly;
+            context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);
+        var texts = new Dictionary<string, string>();
+        foreach (DeviceProgram program in DevicePrograms.All)
+            texts[program.Name] = ((PTXCompiledKernel)backend.Compile(
+                EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).PTXAssembly;
+        return texts;
     }
 
     /// <summary>OpenCL C of a program for a device without half precision and subgroups.</summary>

@@ -32,6 +32,7 @@ sealed record Failure(string Reason, string Message, int ExitCode, IReadOnlyDict
         DimensionMismatchException d => new("DIMENSION_MISMATCH", d.Message, Refused),
         NotPerClassException n => new("NOT_PER_CLASS", n.Message, Refused),
         MapMismatchException m => new("MAP_MISMATCH", m.Message, Refused, Numbered(m.Differences)),
+        NoRowsException n => new("NO_ROWS", n.Message, Refused),
         SharedParentException s => new("SHARED_RELEASE", s.Message, Refused),
         NoClassLargeEnoughException n => new("NO_CLASS_LARGE_ENOUGH", n.Message, Refused),
         CryptographicException => new("BAD_CERTIFICATE", "a certificate or its key cannot be read.", BadCommandLine),

@@ -12,10 +12,16 @@ static class ReleaseCreateCommand
 
     static readonly Argument<string> Id = new("ID") { Description = "Id of the release; it is never free again." };
 
+    static readonly Option<bool> AllowEmpty = new("--allow-empty")
+    {
+        Description = "Spend budget although the dataset holds no rows.",
+    };
+
     public static Command Create()
     {
         var command = new Command("create", "Spend budget and build a release.") { Dataset, Id };
         foreach (Option option in ReleaseOptions.All) command.Add(option);
+        command.Add(AllowEmpty);
         command.Add(CommonOptions.Server);
         return command.Runs(RunAsync);
     }
@@ -24,6 +30,7 @@ static class ReleaseCreateCommand
     {
         DatasetHandle dataset = session.Dataset(Dataset);
         ReleaseRequest request = await ReleaseOptions.ReadAsync(session, dataset, cancellation);
+        if (!session.Get(AllowEmpty)) await RefuseEmptyAsync(dataset, cancellation);
         long start = Stopwatch.GetTimestamp();
         V1.Release release = await session.Terminal.ProgressAsync("building", progress =>
             dataset.CreateReleaseAsync(session.Get(Id), request, new Stages(progress), null, cancellation));
@@ -41,6 +48,16 @@ static class ReleaseCreateCommand
         });
     }
 
+    /// <summary>
+    /// Budget spent before the rows came in is lost. The owner's own program says so; the server does not, since a
+    /// refusal would tell others that there is no row.
+    /// </summary>
+    static async Task RefuseEmptyAsync(DatasetHandle dataset, CancellationToken cancellation)
+    {
+        V1.Dataset about = await dataset.GetAsync(cancellation);
+        if (about is { HasRecordCount: true, RecordCount: 0 }) throw new NoRowsException(dataset.Id);
+    }
+
     sealed class Stages(IProgress<double> progress) : IProgress<BuildProgress>
     {
         public void Report(BuildProgress value) => progress.Report(value.Stage switch
@@ -52,3 +69,7 @@ static class ReleaseCreateCommand
         });
     }
 }
+
+/// <summary>A release was asked of a dataset without rows.</summary>
+sealed class NoRowsException(string dataset) : Exception(
+    $"{dataset} holds no rows: bring them in with 'pk dataset import' first; --allow-empty spends budget all the same.");

@@ -127,11 +127,11 @@ public static class Planner
         if (strength.Mechanism == MechanismKind.DiscreteLaplace)
             throw new InvalidFieldException(field, true,
                 "takes normal noise: with m features it holds about 2 m^2 cells, and Laplace noise for so many drowns every class");
-        if (!request.PerClass) throw new InvalidFieldException(field, true, "goes with per_class");
-        if (request.Weighted) throw new InvalidFieldException(field, true, "goes without values");
+        if (!request.PerClass) throw new InvalidFieldException(field, true, "needs per_class");
+        if (request.Weighted) throw new InvalidFieldException(field, true, "cannot be combined with weighted");
         if (!function.Methods.Contains(SketchMethod.Fourier) || request.Method is not (null or SketchMethod.Fourier)
             || request.Landmarks is not null)
-            throw new InvalidFieldException(field, true, "goes with random Fourier features alone");
+            throw new InvalidFieldException(field, true, "needs random Fourier features");
         if (request.Features > PlanChoice.MostLeastSquares)
             throw new InvalidFieldException("features", request.Features, $"must be at most {PlanChoice.MostLeastSquares} with {field}");
     }

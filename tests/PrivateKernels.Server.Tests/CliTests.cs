@@ -224,6 +224,19 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Budget_is_spent_on_no_rows_only_where_that_is_asked_for()
+    {
+        await CreateAsync("empty");
+        string[] release = ["release", "create", "empty", "early", "--function", "l1", "--epsilon", "1"];
+        Assert.Equal("NO_ROWS", (await FailAsync(1, release)).GetProperty("reason").GetString());
+        Assert.Equal(0, Spent(await OkAsync("dataset", "show", "empty")));
+        await OkAsync([.. release, "--allow-empty"]);
+        Assert.True(Spent(await OkAsync("dataset", "show", "empty")) > 0);
+
+        static double Spent(JsonElement shown) => shown.GetProperty("spent").GetProperty("mu").GetDouble();
+    }
+
+    [Fact]
     public async Task A_bad_row_is_named_by_row_and_column_and_nothing_is_imported()
     {
         await CreateAsync("animals");

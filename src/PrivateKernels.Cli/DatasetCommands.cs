@@ -139,4 +139,11 @@ sealed record Account(Loss Limit, Loss Spent, Loss Remaining)
         Show.Amount(b.Unit, b.LimitUnits, b.Limit.Delta),
         Show.Amount(b.Unit, b.SpentUnits + b.ReservedUnits, b.Limit.Delta),
         Show.Amount(b.Unit, b.RemainingUnits, b.Limit.Delta));
+
+    public void Write(IAnsiConsole console)
+    {
+        console.MarkupLineInterpolated($"limit      {Limit}");
+        console.MarkupLineInterpolated($"spent      [yellow]{Spent}[/]");
+        console.MarkupLineInterpolated($"remaining  [green]{Remaining}[/]");
+    }
 }

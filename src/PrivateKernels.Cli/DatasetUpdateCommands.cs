@@ -1,9 +1,10 @@
 using System.CommandLine;
+using PrivateKernels.Client;
 using Spectre.Console;
 
 namespace PrivateKernels.Cli;
 
-/// <summary>pk dataset update, upload and abort: texts, and uploads that were cut off.</summary>
+/// <summary>pk dataset update, budget, upload and abort: what may change later, and uploads that were cut off.</summary>
 static class DatasetUpdateCommands
 {
     static readonly Argument<string> Name = new("NAME") { Description = "Id of the dataset." };
@@ -14,10 +15,34 @@ static class DatasetUpdateCommands
 
     static readonly Option<string?> Description = new("--description") { Description = "For people.", HelpName = "TEXT" };
 
+    static readonly Option<double> Epsilon = new("--epsilon")
+    {
+        Description = "New limit of the account.",
+        Required = true,
+        HelpName = "E",
+    };
+
+    static readonly Option<double?> Delta = new("--delta")
+    {
+        Description = "Delta beside it (default: that of the account).",
+        HelpName = "DELTA",
+    };
+
+    static readonly Option<string> Reason = new("--reason")
+    {
+        Description = "Why; stored in the ledger.",
+        Required = true,
+        HelpName = "TEXT",
+    };
+
+    static readonly Option<bool> ValidateOnly = new("--validate-only") { Description = "Check everything, change nothing." };
+
     public static IEnumerable<Command> Create() =>
     [
-        new Command("update", "Change the texts of a dataset; nothing else can change.")
+        new Command("update", "Change the texts of a dataset.")
             { Name, DisplayName, Description, CommonOptions.Server }.Runs(UpdateAsync),
+        new Command("budget", "Set the limit of a dataset's account; the ledger keeps it with the reason.")
+            { Name, Epsilon, Delta, Reason, ValidateOnly, CommonOptions.Server }.Runs(BudgetAsync),
         new Command("upload", "Show where an upload stands.") { Name, Upload, CommonOptions.Server }.Runs(UploadAsync),
         new Command("abort", "Discard an upload that is not finished.") { Name, Upload, CommonOptions.Server }.Runs(AbortAsync),
     ];
@@ -30,6 +55,16 @@ static class DatasetUpdateCommands
         V1.Dataset dataset = await session.Dataset(Name).UpdateAsync(displayName, description, cancellation);
         session.Terminal.Write(new { Dataset = session.Get(Name), dataset.DisplayName, dataset.Description }, console =>
             console.MarkupLineInterpolated($"[bold]{session.Get(Name)}[/]: {dataset.DisplayName} {dataset.Description}"));
+    }
+
+    static async Task BudgetAsync(Session session, CancellationToken cancellation)
+    {
+        DatasetHandle dataset = session.Dataset(Name);
+        double delta = session.Get(Delta) ?? (await dataset.GetBudgetAsync(cancellation)).Limit.Delta;
+        V1.Budget budget = await dataset.UpdateBudgetAsync(
+            new(session.Get(Epsilon), delta), session.Get(Reason)!, session.Get(ValidateOnly), cancellation);
+        Account account = Account.Of(budget);
+        session.Terminal.Write(new { budget.Population, account.Limit, account.Spent, account.Remaining }, account.Write);
     }
 
     static async Task UploadAsync(Session session, CancellationToken cancellation)

@@ -87,9 +87,7 @@ static class DemoReport
                 $"{s.Release.Id}", $"{ReleaseCommands.CostOf(s.Release.Release)}",
                 Show.Name(s.Release.Release.Adjacency), "any number, for ever");
         console.Write(table);
-        console.MarkupLineInterpolated($"limit      {f.Account.Limit}");
-        console.MarkupLineInterpolated($"spent      [yellow]{f.Account.Spent}[/]");
-        console.MarkupLineInterpolated($"remaining  [green]{f.Account.Remaining}[/]");
+        f.Account.Write(console);
         console.MarkupLine(
             "[grey]μ² is what adds up: that is why three releases together cost less than the sum of their ε.[/]");
         console.MarkupLineInterpolated($"one more   [red]{f.Refusal.Reason}[/] {f.Refusal.Message}");

@@ -77,9 +77,7 @@ static class LedgerCommand
                     e.Units == 0 ? "" : $"{Amount(e)}",
                     $"{Show.Amount(budget.Unit, e.SpentUnits, budget.Limit.Delta)}");
             console.Write(table);
-            console.MarkupLineInterpolated($"limit      {account.Limit}");
-            console.MarkupLineInterpolated($"spent      [yellow]{account.Spent}[/]");
-            console.MarkupLineInterpolated($"remaining  [green]{account.Remaining}[/]");
+            account.Write(console);
         });
     }
 }

@@ -119,6 +119,26 @@ public sealed class DatasetHandle
         return (await _client.Caller.CallAsync(_client.Datasets.GetBudgetAsync, request, cancellation)).Budget;
     }
 
+    /// <summary>Sets the limit of the account. The ledger keeps who was told what when, for ever.</summary>
+    /// <param name="limit">New limit: not below what is spent and held. A pure account stays pure (delta 0).</param>
+    /// <param name="reason">Why; stored in the ledger.</param>
+    /// <param name="validateOnly">Check everything, change nothing.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="PrivateKernelsException">LIMIT_BELOW_USED, ACCOUNT_MISMATCH, ...</exception>
+    public async Task<V1.Budget> UpdateBudgetAsync(
+        PrivacyLoss limit, string reason, bool validateOnly = false, CancellationToken cancellation = default)
+    {
+        var request = new V1.UpdateBudgetRequest
+        {
+            Name = $"{Name}/budget",
+            Limit = ClientWire.ToWire(limit),
+            Reason = reason,
+            RequestId = PrivateKernelsClient.NewId(),
+            ValidateOnly = validateOnly,
+        };
+        return (await _client.Caller.CallAsync(_client.Datasets.UpdateBudgetAsync, request, cancellation)).Budget;
+    }
+
     /// <summary>The ledger entries of the account, oldest first.</summary>
     public IAsyncEnumerable<V1.LedgerEntry> ListLedgerAsync(CancellationToken cancellation = default) =>
         PrivateKernelsClient.Pages(async token =>

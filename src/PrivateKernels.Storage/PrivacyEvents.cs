@@ -10,9 +10,10 @@ namespace PrivateKernels.Storage;
 /// </summary>
 /// <remarks>
 /// Gaussian: noise_multiplier = sigma / (max_records_per_unit C) with C the norm bound of one record. That library doubles
-/// the sensitivity under REPLACE_ONE itself, so the factor 2 in the ledger's sensitivity is taken out. Discrete Laplace:
-/// noise_parameter = 1 / scale and the integer L1 bound; under REPLACE_ONE, where that library does not compose it, the
-/// epsilon of the price, rounded up.
+/// the sensitivity under REPLACE_ONE itself, so the factor 2 in the ledger's sensitivity is taken out. Discrete Laplace: the
+/// epsilon of the price with delta 0, rounded up. The library's own event for that noise cannot be priced: it lists every
+/// integer up to the sensitivity (gigabytes at 10^7; releases have up to 10^9), knows no REPLACE_ONE, and says infinity at
+/// delta 0.
 /// </remarks>
 static class PrivacyEvents
 {
@@ -100,18 +101,8 @@ static class PrivacyEvents
         json.WriteNumber("noise_multiplier", body.NoiseScale / oneRecord);
     }
 
-    static void WriteLaplace(Utf8JsonWriter json, AccountRow account, LedgerRow entry)
-    {
-        LedgerEntryBody body = entry.Body;
-        if (account.Adjacency == Adjacency.ReplaceOne)
-        {
-            WriteEpsilon(json, account.Unit == CostUnit.Epsilon ? Exact(entry.Units) : Math.BitIncrement(body.Sensitivity / body.NoiseScale));
-            return;
-        }
-        json.WriteString("class_name", "DiscreteLaplaceDpEvent");
-        json.WriteNumber("noise_parameter", 1 / body.NoiseScale);
-        json.WriteNumber("sensitivity", (long)body.Sensitivity);
-    }
+    static void WriteLaplace(Utf8JsonWriter json, AccountRow account, LedgerRow entry) => WriteEpsilon(
+        json, account.Unit == CostUnit.Epsilon ? Exact(entry.Units) : Math.BitIncrement(entry.Body.Sensitivity / entry.Body.NoiseScale));
 
     static void WriteLoss(Utf8JsonWriter json, AccountRow account, long units)
     {

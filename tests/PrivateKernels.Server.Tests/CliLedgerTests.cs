@@ -58,6 +58,19 @@ public sealed class CliLedgerTests : IDisposable
         var exhausted = await Assert.ThrowsAsync<PrivateKernelsException>(
             () => client.Dataset("people").CreateReleaseAsync("s", Spec, null, null, Now));
         Assert.Equal("BUDGET_EXHAUSTED", exhausted.Reason);
+        // Only the owner gives more, and the ledger says so.
+        string[] limit = ["dataset", "budget", "people", "--reason", "the loss was nothing", "--server", $"{again.Address}", "--epsilon"];
+        Assert.Equal("LIMIT_BELOW_USED", (await FailAsync(1, [.. limit, "4.9"])).GetProperty("reason").GetString());
+        JsonElement tried = await OkAsync([.. limit, "6", "--validate-only"]);
+        Assert.Equal(0, (await client.Dataset("people").GetBudgetAsync(Now)).RemainingUnits);
+        JsonElement raised = await OkAsync([.. limit, "6"]);
+        Assert.Equal(tried.GetRawText(), raised.GetRawText());
+        Assert.Equal(1e-5, raised.GetProperty("limit").GetProperty("delta").GetDouble());
+        await client.Dataset("people").CreateReleaseAsync("s", Spec, null, null, Now);
+        JsonElement shown = await OkAsync("ledger", "show", "people", "--server", $"{again.Address}");
+        Assert.Equal(
+            ["open", "dataset", "reserve", "post", "recover", "limit", "reserve", "post"],
+            shown.GetProperty("entries").EnumerateArray().Select(static e => e.GetProperty("kind").GetString()!));
         Assert.Equal(V1.ReleaseState.Ready, (await client.Release("people", "r").GetAsync(Now)).State);
     }
 

@@ -69,7 +69,6 @@ public sealed class ExportTests
         composed.GetProperty("events").EnumerateArray().Sum(e => e.GetProperty("class_name").GetString() switch
         {
             "GaussianDpEvent" => Math.Pow((adjacency == Adjacency.ReplaceOne ? 2 : 1) / e.GetProperty("noise_multiplier").GetDouble(), 2),
-            "DiscreteLaplaceDpEvent" => Pure(e.GetProperty("noise_parameter").GetDouble() * e.GetProperty("sensitivity").GetDouble(), unit),
             "EpsilonDeltaDpEvent" => Pure(e.GetProperty("epsilon").GetDouble(), unit),
             var other => throw new InvalidOperationException(other),
         });

@@ -44,18 +44,12 @@ public static class EngineCheck
     {
         try
         {
-            ulong hash = Hash(engine.AddFourier, Batch.Value.Maps);
-            if (hash != GoldenHash)
-                return new(engine, false, 0, $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}");
-            foreach (SketchCheck check in SketchChecks.All)
-                if (check.Hash(engine) is var found && found != check.Golden)
-                    return new(
-                        engine, false, 0, $"its {check.Name} have the hash {found:x16} instead of {check.Golden:x16}");
+            if (Problem(engine) is { } problem) return new(engine, false, 0, problem);
             var seconds = new double[timedRuns];
             for (int run = 0; run < timedRuns; run++)
             {
                 long began = Stopwatch.GetTimestamp();
-                Hash(engine.AddFourier, Batch.Value.Maps.AsSpan(1));
+                Hash(engine, Batch.Value.Maps.AsSpan(1));
                 seconds[run] = Stopwatch.GetElapsedTime(began).TotalSeconds;
             }
             Array.Sort(seconds);
@@ -67,33 +61,34 @@ public static class EngineCheck
         }
     }
 
-    /// <summary>Throws unless a device that was just opened gets the golden cells.</summary>
+    /// <summary>Throws unless a device that was just opened gets every golden hash; on the device's thread.</summary>
     internal static void Verify(Device device)
     {
-        ulong hash = Hash((map, points, cells) =>
-        {
-            var sums = new long[cells.Length];
-            var job = new DeviceJob(
-                points, d => new FourierTask(d, map, points.Count, sums), new WorkList(points.Count), 1);
-            using var share = new JobShare(job);
-            DeviceWorker.Work(share, device, new GpuOptions().SlotBytes);
-            sums.CopyTo(cells);
-        }, Batch.Value.Maps);
-        if (hash != GoldenHash)
-            throw new DeviceException(
-                DeviceTrouble.Program, $"{device.Description.Name} computes wrong cells (hash {hash:x16})");
+        using var simd = new SimdEngine(1);
+        using var engine = new GpuEngine(device, simd);
+        if (Problem(engine) is { } problem)
+            throw new DeviceException(DeviceTrouble.Program, $"{device.Description.Name}: {problem}");
     }
 
-    delegate void AddFourier(FourierMap map, Points points, Span<long> cells);
+    /// <summary>What an engine computes wrong, or null.</summary>
+    static string? Problem(IEngine engine)
+    {
+        ulong hash = Hash(engine, Batch.Value.Maps);
+        if (hash != GoldenHash) return $"its cells have the hash {hash:x16} instead of {GoldenHash:x16}";
+        foreach (SketchCheck check in SketchChecks.All)
+            if (check.Hash(engine) is var found && found != check.Golden)
+                return $"its {check.Name} have the hash {found:x16} instead of {check.Golden:x16}";
+        return null;
+    }
 
-    static ulong Hash(AddFourier add, ReadOnlySpan<FourierMap> maps)
+    static ulong Hash(IEngine engine, ReadOnlySpan<FourierMap> maps)
     {
         ulong hash = SketchChecks.Hash([]);
         var cells = new long[2 * Frequencies];
         foreach (FourierMap map in maps)
         {
             Array.Clear(cells);
-            add(map, Batch.Value.Points, cells);
+            engine.AddFourier(map, Batch.Value.Points, cells);
             hash = SketchChecks.Hash(cells, hash);
         }
         return hash;

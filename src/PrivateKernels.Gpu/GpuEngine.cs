@@ -17,7 +17,8 @@ public sealed class GpuEngine : IEngine
 {
     readonly GpuOptions _options;
     readonly IEngine _fallback;
-    readonly DeviceWorker[] _workers;
+    readonly DeviceWorker[] _workers = [];
+    readonly Device? _own;
 
     /// <param name="devices">Devices to use, at least one; the first one names the engine.</param>
     /// <param name="fallback">Engine for everything else; not disposed with this one.</param>
@@ -29,6 +30,13 @@ public sealed class GpuEngine : IEngine
         Kind = devices[0].Kind;
         Device = string.Join(" + ", devices.Select(static d => d.Name));
         _workers = [.. devices.Select(d => new DeviceWorker(d, options, Report))];
+    }
+
+    /// <summary>An engine that does everything at once on an open device, which it does not own; for the device's thread.</summary>
+    internal GpuEngine(Device device, IEngine fallback)
+    {
+        (_own, _options, _fallback) = (device, new GpuOptions { IsForced = true }, fallback);
+        (Kind, Device) = (device.Description.Kind, device.Description.Name);
     }
 
     /// <summary>Raised once per trouble, on a thread of the engine.</summary>
@@ -264,6 +272,12 @@ public sealed class GpuEngine : IEngine
     void Run(Points points, Func<Device, DeviceTask> start, Action<int, Points> fallback)
     {
         if (points.Count == 0) return;
+        if (_own is { } device)
+        {
+            using var whole = new JobShare(new DeviceJob(points, start, new WorkList(points.Count), 1));
+            DeviceWorker.Work(whole, device, _options.SlotBytes);
+            return;
+        }
         DeviceWorker[] workers = [.. _workers.Where(static w => w.IsReady)];
         var work = new WorkList(points.Count);
         var job = new DeviceJob(points, start, work, Math.Max(1, workers.Length));

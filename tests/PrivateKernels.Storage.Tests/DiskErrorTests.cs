@@ -9,7 +9,7 @@ public sealed class DiskErrorTests
     static IEnumerable<(string Call, string Error, int Position)> Positions()
     {
         string[] errors = ["EIO", "ENOSPC"];
-        if (Environment.GetEnvironmentVariable("PK_TEST_SCALE") == "long")
+        if (Scale.IsLong)
         {
             foreach (string error in errors)
                 for (int i = 1; i <= 400; i++)

@@ -35,7 +35,7 @@ public sealed class LogDamageTests
 
     static IEnumerable<byte[]> Cuts(byte[] log)
     {
-        int step = Environment.GetEnvironmentVariable("PK_TEST_SCALE") == "long" ? 512 : 512 * Math.Max(1, log.Length / 512 / 150);
+        int step = Scale.IsLong ? 512 : 512 * Math.Max(1, log.Length / 512 / 150);
         for (int length = 0; length < log.Length; length += step) yield return log[..length];
     }
 

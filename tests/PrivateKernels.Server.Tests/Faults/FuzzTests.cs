@@ -22,6 +22,7 @@ public sealed class FuzzTests
     public async Task Mutated_requests_break_nothing_and_leave_the_ledger_as_it_was()
     {
         int count = Scale.Of(200_000, 10_000_000);
+        ulong seed = Scale.Seed(Seed);
         await using TestServer server = await StartAsync(static o => o with
         {
             Log = new() { Level = Microsoft.Extensions.Logging.LogLevel.Error },
@@ -34,7 +35,7 @@ public sealed class FuzzTests
         using var raw = new RawCall(server.Host.Address);
         await Parallel.ForAsync(0, Callers, new ParallelOptions { MaxDegreeOfParallelism = Callers, CancellationToken = Now }, async (caller, stop) =>
         {
-            var mutations = new Mutations(Seed + (ulong)caller);
+            var mutations = new Mutations(seed + (ulong)caller);
             for (int i = 0; i < count / Callers; i++)
             {
                 (string method, IMessage[] frames) = corpus[mutations.Next(corpus.Count)];

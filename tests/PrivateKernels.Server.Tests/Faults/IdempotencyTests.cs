@@ -38,7 +38,7 @@ public sealed class IdempotencyTests
         await server.IngestAsync("people", Pattern(10, 4), 4, new uint[10]);
         await server.IngestAsync("open", Pattern(10, 4), 4);
         await server.BuildAsync(Spend("r"));
-        var mutations = new Mutations(Seed);
+        var mutations = new Mutations(Scale.Seed(Seed));
         Dictionary<string, int> effects = [];
         int made = 0;
         for (int round = 0; made < calls; round++)

@@ -23,7 +23,7 @@ public sealed class KillTests
     {
         int kills = Scale.Of(30, 500);
         string directory = Directory.CreateTempSubdirectory("pk-kills-").FullName;
-        var mutations = new Mutations(Seed);
+        var mutations = new Mutations(Scale.Seed(Seed));
         var work = new Work();
         try
         {

@@ -6,8 +6,6 @@ public sealed unsafe class PhaseTests
 {
     const long Circle = 1L << 40;
 
-    static readonly bool Long = Environment.GetEnvironmentVariable("PK_LONG") == "1";
-
     [Fact]
     public void Cells_agree_with_the_golden_phases()
     {
@@ -25,7 +23,7 @@ public sealed unsafe class PhaseTests
 
     /// <summary>
     /// The cells depend on the remainder and the quarter alone, and a quarter only swaps and negates. So all remainders
-    /// in [0, 1/8] decide; below 2^-27 the cosine is 1 and the sine is monotone. PK_LONG=1 visits all of them.
+    /// in [0, 1/8] decide; below 2^-27 the cosine is 1 and the sine is monotone. PK_TEST_SCALE=long visits all of them.
     /// </summary>
     [Fact]
     public void No_pair_of_cells_leaves_its_circle_and_errors_stay_below_5_3e_8()
@@ -33,12 +31,12 @@ public sealed unsafe class PhaseTests
         uint first = BitConverter.SingleToUInt32Bits(1f / (1 << 27)), last = BitConverter.SingleToUInt32Bits(0.125f);
         long largest = 0;
         double error = 0;
-        for (uint bits = first; bits <= last; bits += Long ? 1u : 499u)
+        for (uint bits = first; bits <= last; bits += Scale.IsLong ? 1u : 499u)
         {
             float r = BitConverter.UInt32BitsToSingle(bits);
             (int c, int s) = Phase.Cells(r);
             largest = Math.Max(largest, (long)c * c + (long)s * s);
-            if (bits % 8 != 0 && Long) continue;
+            if (bits % 8 != 0 && Scale.IsLong) continue;
             (float cos, float sin) = Phase.Scaled(r);
             (double trueSin, double trueCos) = Math.SinCos(2 * Math.PI * r);
             error = Math.Max(error, Math.Max(Math.Abs(cos / 1048575.0 - trueCos), Math.Abs(sin / 1048575.0 - trueSin)));

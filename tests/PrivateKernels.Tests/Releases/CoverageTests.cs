@@ -4,14 +4,12 @@ namespace PrivateKernels.Tests;
 
 /// <summary>
 /// Error bars that are true: fresh releases of every function, noise and public randomness drawn anew each time. The scale
-/// is small by default; PK_LONG=1 makes 1,000 releases and 40,000 draws of noise for each function and then holds coverage
+/// is small by default; PK_TEST_SCALE=long makes 1,000 releases and 40,000 draws of noise for each function and then holds coverage
 /// to 93-97 % and noise to 3 %.
 /// </summary>
 public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
 {
     const int Dimension = 16;
-
-    static readonly bool Long = Environment.GetEnvironmentVariable("PK_LONG") == "1";
 
     readonly SimdEngine _engine = new();
 
@@ -21,7 +19,7 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
     [MemberData(nameof(SketchCases.Names), MemberType = typeof(SketchCases))]
     public void Bars_of_95_percent_cover_the_exact_sum_about_as_often_as_they_say(string name)
     {
-        int releases = Long ? 1000 : 50, covered = 0, freedom = 0;
+        int releases = Scale.IsLong ? 1000 : 50, covered = 0, freedom = 0;
         float[] points = SamplePoints.Points(Dimension), queries = SamplePoints.QueryPoints(Dimension);
         double[]? exact = null;
         for (int release = 0; release < releases; release++)
@@ -39,16 +37,16 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         double coverage = covered / (double)(releases * SamplePoints.Queries);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {coverage:0.0000}, {freedom} degrees of freedom"));
         // Answers of one release share its noise, so they count for little more than one: 2.9 % of standard error at 50.
-        Assert.True(coverage >= (Long ? 0.93 : 0.82), $"{coverage}");
+        Assert.True(coverage >= (Scale.IsLong ? 0.93 : 0.82), $"{coverage}");
         // A bound on the discretisation may be far above it; an estimated bar may not be wide.
-        if (Long && freedom > 0) Assert.True(coverage <= 0.97, $"{coverage}");
+        if (Scale.IsLong && freedom > 0) Assert.True(coverage <= 0.97, $"{coverage}");
     }
 
     [Theory]
     [MemberData(nameof(SketchCases.Names), MemberType = typeof(SketchCases))]
     public void Noise_in_an_answer_has_the_stated_standard_deviation(string name)
     {
-        int draws = Long ? 40_000 : 4_000;
+        int draws = Scale.IsLong ? 40_000 : 4_000;
         var query = new Points(SamplePoints.QueryPoints(Dimension).AsMemory(0, Dimension), Dimension);
         foreach (Adjacency adjacency in SketchCases.Adjacencies(name))
         {
@@ -66,7 +64,7 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
             double ratio = Math.Sqrt(sum / draws) / stated;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {adjacency}: measured over stated {ratio:0.0000}"));
             // Standard error 0.35 %, or 1.1 % at the small scale.
-            Assert.InRange(ratio, Long ? 0.97 : 0.945, Long ? 1.03 : 1.055);
+            Assert.InRange(ratio, Scale.IsLong ? 0.97 : 0.945, Scale.IsLong ? 1.03 : 1.055);
         }
     }
 

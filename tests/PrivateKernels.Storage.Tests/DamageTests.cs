@@ -97,38 +97,6 @@ public sealed class DamageTests
         }
     }
 
-    [Fact]
-    public async Task Flipped_bits_in_the_database_change_nothing_or_are_refused_by_name()
-    {
-        using var scratch = new Scratch();
-        (AccountRow account, ReleaseRow release) = await Make(scratch);
-        byte[] whole = File.ReadAllBytes(scratch.FileOf("pk.db"));
-        var random = new PublicRandom(7);
-        int refused = 0;
-        for (int i = 0; i < 150; i++)
-        {
-            byte[] flipped = [.. whole];
-            int bit = random.NextBelow(whole.Length * 8);
-            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
-            File.WriteAllBytes(scratch.FileOf("pk.db"), flipped);
-            try
-            {
-                using DataDirectory directory = scratch.Open();
-                Assert.Equal(account, directory.Datasets.GetBudget("people"));
-                ReleaseRow same = directory.Releases.Get("people", "r");
-                Assert.Equal((release.Cost, release.NoiseScale, release.State), (same.Cost, same.NoiseScale, same.State));
-                Assert.Equal(release.Sha256.ToArray(), same.Sha256.ToArray());
-            }
-            catch (StorageException e)
-            {
-                Assert.Contains(e.Reason, (string[])[Reasons.LedgerCorrupt, Reasons.LedgerBehind]);
-                refused++;
-            }
-            foreach (string log in (string[])["pk.db-wal", "pk.db-shm"]) File.Delete(scratch.FileOf(log));
-        }
-        Assert.InRange(refused, 5, 150);
-    }
-
     [Theory]
     [InlineData("UPDATE accounts SET spent_units = spent_units - 1")]
     [InlineData("UPDATE accounts SET limit_units = limit_units + 1")]

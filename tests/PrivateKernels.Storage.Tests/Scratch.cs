@@ -9,18 +9,24 @@ sealed class Scratch : IDisposable
 {
     internal const int Dimension = 3;
 
-    readonly string? _owned;
-
+    readonly bool _isOwned;
     readonly PostgresOptions? _postgres;
 
     /// <param name="path">Null = a temporary folder.</param>
     /// <param name="postgres">Where the ledger is; null = SQLite in the folder.</param>
-    internal Scratch(string? path = null, PostgresOptions? postgres = null)
+    internal Scratch(string? path = null, PostgresOptions? postgres = null) : this(
+        path ?? Directory.CreateTempSubdirectory("pk-storage-").FullName, postgres, isOwned: path is null)
     {
-        _postgres = postgres;
-        _owned = path is null ? Directory.CreateTempSubdirectory("pk-storage-").FullName : null;
-        Path = path ?? _owned!;
     }
+
+    Scratch(string path, PostgresOptions? postgres, bool isOwned) => (Path, _postgres, _isOwned) = (path, postgres, isOwned);
+
+    /// <summary>
+    /// Where memory serves as a disk: an fsync costs nothing there, and for what is done to a file at rest it is the same.
+    /// </summary>
+    internal static Scratch InMemory() => Directory.Exists("/dev/shm")
+        ? new(Directory.CreateDirectory($"/dev/shm/pk-storage-{Guid.NewGuid():N}").FullName, null, isOwned: true)
+        : new();
 
     internal string Path { get; }
 
@@ -45,8 +51,8 @@ sealed class Scratch : IDisposable
 
     public void Dispose()
     {
-        if (_owned is null) return;
-        Directory.Delete(_owned, recursive: true);
+        if (!_isOwned) return;
+        Directory.Delete(Path, recursive: true);
         File.Delete(Trace);
     }
 

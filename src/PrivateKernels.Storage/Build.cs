@@ -36,6 +36,8 @@ public sealed class Build
     /// <summary>Part of the snapshot that has been read, 0 to 1. Private but for quarters of it, and those for owners.</summary>
     public double Progress => Math.Min(1, (double)Volatile.Read(ref _rowsRead) / Volatile.Read(ref _rows));
 
+    internal ReservationRow Reservation => _reservation;
+
     internal ReadOnlyMemory<byte> ReservationId => _reservation.Id;
 
     internal int Attempt => _reservation.Attempt;

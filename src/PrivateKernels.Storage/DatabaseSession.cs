@@ -25,6 +25,13 @@ abstract class DatabaseSession(DbConnection connection) : IDisposable
         return rows;
     }
 
+    /// <summary>The rows of a query one by one; until the last of them nothing else may run.</summary>
+    internal IEnumerable<T> Stream<T>(string sql, Func<DbDataReader, T> read)
+    {
+        using DbDataReader reader = Prepare(sql, []).ExecuteReader();
+        while (reader.Read()) yield return read(reader);
+    }
+
     /// <summary>The first row of a query, or null.</summary>
     internal T? First<T>(string sql, Func<DbDataReader, T> read, params ReadOnlySpan<object?> parameters) where T : class
     {

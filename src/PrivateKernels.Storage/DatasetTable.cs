@@ -18,6 +18,8 @@ static class DatasetTable
 
         """;
 
+    const string SegmentColumns = "segment_uid, file, row_count, bytes, encrypted, sha256";
+
     internal static StoredDataset? Find(DatabaseSession database, string id) =>
         database.First($"{Select} WHERE d.id = $1 ORDER BY d.row_id DESC LIMIT 1", Read, id);
 
@@ -44,13 +46,23 @@ static class DatasetTable
 
     internal static List<SegmentRow> Segments(DatabaseSession database, string uid, long mark = long.MaxValue) =>
         database.Query(
-            """
-            SELECT segment_uid, file, row_count, bytes, encrypted, sha256 FROM segments WHERE dataset_uid = $1 AND commit_no <= $2
-              ORDER BY commit_no
-            """,
-            static r => new SegmentRow(
-                new Guid((byte[])r[0]), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4) != 0, (byte[])r[5]),
-            uid, mark);
+            $"SELECT {SegmentColumns} FROM segments WHERE dataset_uid = $1 AND commit_no <= $2 ORDER BY commit_no",
+            ReadSegment, uid, mark);
+
+    /// <summary>Number of the last commit, 0 for none, and the digest of all segments up to it.</summary>
+    internal static (long Mark, byte[] Digest) Snapshot(DatabaseSession database, string uid)
+    {
+        long mark = 0;
+        List<SegmentRow> segments = database.Query(
+            $"SELECT {SegmentColumns}, commit_no FROM segments WHERE dataset_uid = $1 ORDER BY commit_no",
+            r =>
+            {
+                mark = r.GetInt64(6);
+                return ReadSegment(r);
+            },
+            uid);
+        return (mark, HashChain.SnapshotDigest(segments));
+    }
 
     /// <summary>Names of the datasets that have rows in the clear.</summary>
     internal static List<string> InClear(DatabaseSession database) => database.Query(
@@ -117,6 +129,9 @@ static class DatasetTable
                 Reasons.EtagMismatch, "The resource has changed since it was read; read it again and decide.",
                 new Dictionary<string, string> { ["etag"] = current });
     }
+
+    static SegmentRow ReadSegment(DbDataReader r) => new(
+        new Guid((byte[])r[0]), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4) != 0, (byte[])r[5]);
 
     static StoredDataset Read(DbDataReader r) => new(
         new(

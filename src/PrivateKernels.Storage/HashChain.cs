@@ -18,10 +18,22 @@ static class HashChain
         ReadOnlySpan<byte> ledgerId, long epoch, long sequence, long accountId, LedgerEntryKind kind, long units, long atSeconds,
         ReadOnlySpan<byte> body, ReadOnlySpan<byte> previousHash)
     {
-        var bytes = new byte[Tag.Length + ledgerId.Length + 7 * 8 + body.Length + previousHash.Length];
+        var bytes = new byte[CanonicalLength(ledgerId, body, previousHash)];
+        WriteCanonical(bytes, ledgerId, epoch, sequence, accountId, kind, units, atSeconds, body, previousHash);
+        return bytes;
+    }
+
+    internal static int CanonicalLength(ReadOnlySpan<byte> ledgerId, ReadOnlySpan<byte> body, ReadOnlySpan<byte> previousHash) =>
+        Tag.Length + ledgerId.Length + 7 * 8 + body.Length + previousHash.Length;
+
+    /// <summary>As <see cref="Canonical"/>, into memory that the caller uses again.</summary>
+    internal static void WriteCanonical(
+        Span<byte> bytes, ReadOnlySpan<byte> ledgerId, long epoch, long sequence, long accountId, LedgerEntryKind kind, long units,
+        long atSeconds, ReadOnlySpan<byte> body, ReadOnlySpan<byte> previousHash)
+    {
         Tag.CopyTo(bytes);
-        ledgerId.CopyTo(bytes.AsSpan(Tag.Length));
-        Span<byte> rest = bytes.AsSpan(Tag.Length + ledgerId.Length);
+        ledgerId.CopyTo(bytes[Tag.Length..]);
+        Span<byte> rest = bytes[(Tag.Length + ledgerId.Length)..];
         foreach (long field in (ReadOnlySpan<long>)[epoch, sequence, accountId, (long)kind, units, atSeconds, body.Length])
         {
             BinaryPrimitives.WriteInt64BigEndian(rest, field);
@@ -29,7 +41,6 @@ static class HashChain
         }
         body.CopyTo(rest);
         previousHash.CopyTo(rest[body.Length..]);
-        return bytes;
     }
 
     /// <summary>SHA-256 over uids and SHA-256s of segments in commit order: it names a snapshot and tells nothing of it.</summary>

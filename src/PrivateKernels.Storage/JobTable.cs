@@ -49,12 +49,7 @@ static class JobTable
             uid, release.DatasetId, release.DatasetUid, job.Id, release.Id, release.Uid, query.Id, query.Uid,
             DatasetTable.LastCommit(t.Database, query.Uid), (long)job.Score, Bytes(job.Excluded), job.Creator, operationUid, t.Time);
         JobRow row = FindByUid(t.Database, uid)!;
-        t.Database.Execute(
-            """
-            INSERT INTO operations (uid, dataset_id, target, creator, created_s, error_reason, error_message)
-              VALUES ($1, $2, $3, $4, $5, '', '')
-            """,
-            operationUid, row.DatasetId, row.Name, job.Creator, t.Time);
+        ReleaseTable.InsertOperation(t, operationUid, row.DatasetId, row.Name, job.Creator);
         return row;
     }
 

@@ -116,17 +116,17 @@ public sealed class Ledger
             throw new StorageException(
                 Reasons.BudgetKindMismatch, "The account does not count in the unit of this price; use another mechanism.",
                 new Dictionary<string, string> { ["allowed"] = account.Row.Unit == CostUnit.Epsilon ? "laplace" : "gaussian,laplace" });
-        if (ReleaseTable.FindByName(database, request.DatasetId, request.ReleaseId) is { State: not ReleaseState.Failed } taken)
+        if (ReleaseTable.IsTaken(database, request.DatasetId, request.ReleaseId))
             throw new StorageException(
                 Reasons.ReleaseExists, "The release exists or existed; its name is not free again.",
-                new Dictionary<string, string> { ["resource"] = taken.Name });
+                new Dictionary<string, string> { ["resource"] = $"{dataset.Row.Name}/releases/{request.ReleaseId}" });
         // Counted in a column: counting rows would make every reservation dearer than the one before.
         if (database.Execute(
             "UPDATE datasets SET release_count = release_count + 1 WHERE uid = $1 AND release_count < $2",
             dataset.Row.Uid, _directory.Options.MaxReleasesPerDataset) != 1)
             throw DataDirectory.LimitReached("releases", _directory.Options.MaxReleasesPerDataset);
-        ReservationRow reservation = ReservationTable.Reserve(t, request, dataset, account);
-        return (reservation, dataset.Row, Result(database, reservation));
+        (ReservationRow reservation, Reservation result) = ReservationTable.Reserve(t, request, dataset, account);
+        return (reservation, dataset.Row, result);
     }
 
     static Reservation Result(DatabaseSession database, ReservationRow reservation)

@@ -73,63 +73,92 @@ public sealed record LedgerEntryBody
     internal byte[] ToBytes()
     {
         using var writer = new BodyWriter();
-        writer.Write(1, Population);
-        writer.Write(2, Dataset);
-        writer.Write(3, DatasetUid);
-        writer.Write(4, Release);
-        writer.Write(5, ReleaseUid);
-        writer.Write(6, ReservationId);
-        writer.Write(7, RequestId);
-        writer.Write(8, RequestHash);
-        writer.Write(9, SnapshotDigest);
-        writer.Write(10, Fingerprint);
-        writer.Write(11, (long)Mechanism);
-        writer.Write(12, NoiseScale);
-        writer.Write(13, Sensitivity);
-        writer.Write(14, (long)Unit);
-        writer.Write(15, (long)Adjacency);
-        writer.Write(16, DisplayDelta);
-        writer.Write(17, LimitUnits);
-        writer.Write(18, SpentUnits);
-        writer.Write(19, ReservedUnits);
-        writer.Write(20, ReleaseSha256);
-        writer.Write(21, DefinitionSha256);
-        writer.Write(22, Reason);
-        writer.Write(23, Certificates);
+        writer.Write(BodyField.Population, Population);
+        writer.Write(BodyField.Dataset, Dataset);
+        writer.Write(BodyField.DatasetUid, DatasetUid);
+        writer.Write(BodyField.Release, Release);
+        writer.Write(BodyField.ReleaseUid, ReleaseUid);
+        writer.Write(BodyField.ReservationId, ReservationId);
+        writer.Write(BodyField.RequestId, RequestId);
+        writer.Write(BodyField.RequestHash, RequestHash);
+        writer.Write(BodyField.SnapshotDigest, SnapshotDigest);
+        writer.Write(BodyField.Fingerprint, Fingerprint);
+        writer.Write(BodyField.Mechanism, (long)Mechanism);
+        writer.Write(BodyField.NoiseScale, NoiseScale);
+        writer.Write(BodyField.Sensitivity, Sensitivity);
+        writer.Write(BodyField.Unit, (long)Unit);
+        writer.Write(BodyField.Adjacency, (long)Adjacency);
+        writer.Write(BodyField.DisplayDelta, DisplayDelta);
+        writer.Write(BodyField.LimitUnits, LimitUnits);
+        writer.Write(BodyField.SpentUnits, SpentUnits);
+        writer.Write(BodyField.ReservedUnits, ReservedUnits);
+        writer.Write(BodyField.ReleaseSha256, ReleaseSha256);
+        writer.Write(BodyField.DefinitionSha256, DefinitionSha256);
+        writer.Write(BodyField.Reason, Reason);
+        writer.Write(BodyField.Certificates, Certificates);
         return writer.ToBytes();
     }
 
     /// <summary>Reads <see cref="ToBytes"/> back; throws <see cref="InvalidDataException"/> on other bytes.</summary>
     internal static LedgerEntryBody FromBytes(byte[] bytes)
     {
-        var reader = new BodyFields(bytes);
+        var reader = new BodyFields();
+        reader.Read(bytes);
         return new()
         {
-            Population = reader.Text(1),
-            Dataset = reader.Text(2),
-            DatasetUid = reader.Text(3),
-            Release = reader.Text(4),
-            ReleaseUid = reader.Text(5),
-            ReservationId = reader.Bytes(6),
-            RequestId = reader.Text(7),
-            RequestHash = reader.Bytes(8),
-            SnapshotDigest = reader.Bytes(9),
-            Fingerprint = reader.Bytes(10),
-            Mechanism = (MechanismKind)reader.Int64(11),
-            NoiseScale = reader.Double(12),
-            Sensitivity = reader.Double(13),
-            Unit = (CostUnit)reader.Int64(14),
-            Adjacency = (Adjacency)reader.Int64(15),
-            DisplayDelta = reader.Double(16),
-            LimitUnits = reader.Int64(17),
-            SpentUnits = reader.Int64(18),
-            ReservedUnits = reader.Int64(19),
-            ReleaseSha256 = reader.Bytes(20),
-            DefinitionSha256 = reader.Bytes(21),
-            Reason = reader.Text(22),
-            Certificates = reader.Bytes(23),
+            Population = reader.Text(BodyField.Population),
+            Dataset = reader.Text(BodyField.Dataset),
+            DatasetUid = reader.Text(BodyField.DatasetUid),
+            Release = reader.Text(BodyField.Release),
+            ReleaseUid = reader.Text(BodyField.ReleaseUid),
+            ReservationId = reader.Bytes(BodyField.ReservationId),
+            RequestId = reader.Text(BodyField.RequestId),
+            RequestHash = reader.Bytes(BodyField.RequestHash),
+            SnapshotDigest = reader.Bytes(BodyField.SnapshotDigest),
+            Fingerprint = reader.Bytes(BodyField.Fingerprint),
+            Mechanism = (MechanismKind)reader.Int64(BodyField.Mechanism),
+            NoiseScale = reader.Double(BodyField.NoiseScale),
+            Sensitivity = reader.Double(BodyField.Sensitivity),
+            Unit = (CostUnit)reader.Int64(BodyField.Unit),
+            Adjacency = (Adjacency)reader.Int64(BodyField.Adjacency),
+            DisplayDelta = reader.Double(BodyField.DisplayDelta),
+            LimitUnits = reader.Int64(BodyField.LimitUnits),
+            SpentUnits = reader.Int64(BodyField.SpentUnits),
+            ReservedUnits = reader.Int64(BodyField.ReservedUnits),
+            ReleaseSha256 = reader.Bytes(BodyField.ReleaseSha256),
+            DefinitionSha256 = reader.Bytes(BodyField.DefinitionSha256),
+            Reason = reader.Text(BodyField.Reason),
+            Certificates = reader.Bytes(BodyField.Certificates),
         };
     }
+}
+
+/// <summary>Numbers of the fields in a body.</summary>
+enum BodyField
+{
+    Population = 1,
+    Dataset = 2,
+    DatasetUid = 3,
+    Release = 4,
+    ReleaseUid = 5,
+    ReservationId = 6,
+    RequestId = 7,
+    RequestHash = 8,
+    SnapshotDigest = 9,
+    Fingerprint = 10,
+    Mechanism = 11,
+    NoiseScale = 12,
+    Sensitivity = 13,
+    Unit = 14,
+    Adjacency = 15,
+    DisplayDelta = 16,
+    LimitUnits = 17,
+    SpentUnits = 18,
+    ReservedUnits = 19,
+    ReleaseSha256 = 20,
+    DefinitionSha256 = 21,
+    Reason = 22,
+    Certificates = 23,
 }
 
 /// <summary>Writes protobuf fields in the order of the calls; zeros and empty values are left out.</summary>
@@ -138,33 +167,33 @@ sealed class BodyWriter : IDisposable
     readonly MemoryStream _stream = new();
     readonly CodedOutputStream _output;
 
-    internal BodyWriter() => _output = new(_stream, leaveOpen: true);
+    internal BodyWriter() => _output = new(_stream, 512, leaveOpen: true);
 
-    internal void Write(int field, string value)
+    internal void Write(BodyField field, string value)
     {
         if (value.Length == 0) return;
-        _output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        _output.WriteTag((int)field, WireFormat.WireType.LengthDelimited);
         _output.WriteString(value);
     }
 
-    internal void Write(int field, ReadOnlyMemory<byte> value)
+    internal void Write(BodyField field, ReadOnlyMemory<byte> value)
     {
         if (value.IsEmpty) return;
-        _output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        _output.WriteTag((int)field, WireFormat.WireType.LengthDelimited);
         _output.WriteBytes(ByteString.CopyFrom(value.Span));
     }
 
-    internal void Write(int field, long value)
+    internal void Write(BodyField field, long value)
     {
         if (value == 0) return;
-        _output.WriteTag(field, WireFormat.WireType.Varint);
+        _output.WriteTag((int)field, WireFormat.WireType.Varint);
         _output.WriteInt64(value);
     }
 
-    internal void Write(int field, double value)
+    internal void Write(BodyField field, double value)
     {
         if (value == 0) return;
-        _output.WriteTag(field, WireFormat.WireType.Fixed64);
+        _output.WriteTag((int)field, WireFormat.WireType.Fixed64);
         _output.WriteDouble(value);
     }
 
@@ -181,21 +210,22 @@ sealed class BodyWriter : IDisposable
     }
 }
 
-/// <summary>
-/// The fields of a body by number. A start reads every entry there is, so this allocates two arrays and copies nothing.
-/// </summary>
+/// <summary>The fields of a body by number, read again and again into the same memory: a start reads every entry there is.</summary>
 sealed class BodyFields
 {
     const int Fields = 32;
 
-    readonly ReadOnlyMemory<byte> _all;
+    ReadOnlyMemory<byte> _all;
     readonly long[] _numbers = new long[Fields];
     readonly ReadOnlyMemory<byte>[] _bytes = new ReadOnlyMemory<byte>[Fields];
     int _at;
 
-    internal BodyFields(byte[] bytes)
+    /// <summary>Takes other bytes, which must stay as they are; <see cref="InvalidDataException"/> if they are no body.</summary>
+    internal void Read(byte[] bytes)
     {
-        _all = bytes;
+        (_all, _at) = (bytes, 0);
+        Array.Clear(_numbers);
+        Array.Clear(_bytes);
         while (_at < _all.Length)
         {
             long tag = ReadVarint();
@@ -218,13 +248,20 @@ sealed class BodyFields
         }
     }
 
-    internal string Text(int field) => Encoding.UTF8.GetString(_bytes[field].Span);
+    /// <summary>Whether the text of a field is this one.</summary>
+    internal bool Is(BodyField field, ReadOnlySpan<char> text)
+    {
+        ReadOnlySpan<byte> bytes = _bytes[(int)field].Span;
+        return Ascii.Equals(bytes, text) || text.SequenceEqual(Encoding.UTF8.GetString(bytes));
+    }
 
-    internal ReadOnlyMemory<byte> Bytes(int field) => _bytes[field];
+    internal string Text(BodyField field) => Encoding.UTF8.GetString(_bytes[(int)field].Span);
 
-    internal long Int64(int field) => _numbers[field];
+    internal ReadOnlyMemory<byte> Bytes(BodyField field) => _bytes[(int)field];
 
-    internal double Double(int field) => BitConverter.Int64BitsToDouble(_numbers[field]);
+    internal long Int64(BodyField field) => _numbers[(int)field];
+
+    internal double Double(BodyField field) => BitConverter.Int64BitsToDouble(_numbers[(int)field]);
 
     ReadOnlyMemory<byte> Take(long count)
     {

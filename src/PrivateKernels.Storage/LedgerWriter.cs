@@ -131,6 +131,7 @@ sealed class LedgerWriter : IDisposable
             commands.ForEach(static c => c.Complete());
             return;
         }
+        transaction.WriteHead();
         HitAll(commands, "before_commit");
         _database.Execute("COMMIT");
         HitAll(commands, "after_commit");

@@ -24,6 +24,40 @@ static class ReleaseTable
         database.First($"{Select} WHERE r.reservation_id = $1", Read, reservationId)
         ?? throw new StorageException(Reasons.LedgerCorrupt, "A reservation has no release.");
 
+    /// <summary>Whether a name is in use or was: that of a failed build is free again.</summary>
+    internal static bool IsTaken(DatabaseSession database, string datasetId, string id) =>
+        database.Number("SELECT COUNT(*) FROM releases WHERE dataset_id = $1 AND id = $2 AND state <> 3", datasetId, id) > 0;
+
+    /// <summary>The release of a reservation that is made now.</summary>
+    internal static ReleaseRow Insert(
+        Transaction t, ReserveRequest request, DatasetRow dataset, ReservationRow reservation, LedgerPosition at, string operationUid)
+    {
+        long row = t.Database.Number(
+            """
+            INSERT INTO releases (uid, dataset_id, dataset_uid, id, reservation_id, spec, mechanism, noise_scale, sensitivity, state,
+              operation_uid, created_s, sha256, size_bytes, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, 0, 1)
+              RETURNING row_id
+            """,
+            reservation.ReleaseUid, dataset.Id, dataset.Uid, request.ReleaseId, reservation.Id, request.Spec, request.Mechanism,
+            request.NoiseScale, request.Sensitivity, operationUid, t.Time, Array.Empty<byte>());
+        return new(
+            row, dataset.Id, dataset.Uid, request.ReleaseId, reservation.ReleaseUid!, request.Spec, request.Cost, request.Mechanism,
+            request.NoiseScale, request.Sensitivity, ReleaseState.Building, operationUid, t.Second, null, ReadOnlyMemory<byte>.Empty, 0,
+            at, null, 1);
+    }
+
+    /// <summary>An operation that begins now.</summary>
+    internal static OperationRow InsertOperation(Transaction t, string uid, string datasetId, string target, string creator)
+    {
+        t.Database.Execute(
+            """
+            INSERT INTO operations (uid, dataset_id, target, creator, created_s, error_reason, error_message)
+              VALUES ($1, $2, $3, $4, $5, '', '')
+            """,
+            uid, datasetId, target, creator, t.Time);
+        return new(uid, datasetId, target, creator, t.Second, null, "", "");
+    }
+
     internal static List<ReleaseRow> List(
         DatabaseSession database, string datasetUid, long? beforeRow, int count, IReadOnlyCollection<ReleaseState> states)
     {

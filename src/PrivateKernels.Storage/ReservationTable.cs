@@ -43,19 +43,23 @@ static class ReservationTable
     internal static List<ReservationRow> All(DatabaseSession database) =>
         database.Query($"{Select} ORDER BY reserve_seq", Read);
 
+    /// <summary>All, in any order, one by one.</summary>
+    internal static IEnumerable<ReservationRow> Stream(DatabaseSession database) => database.Stream(Select, Read);
+
     internal static List<ReservationRow> Open(DatabaseSession database) =>
         database.Query($"{Select} WHERE state = 1 ORDER BY reserve_seq", Read);
 
-    /// <summary>Holds the price and records what it is for. The caller has checked idempotency.</summary>
-    internal static ReservationRow Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, Account account)
+    /// <summary>
+    /// Holds the price and records what it is for. The caller has checked idempotency. What it returns is what is stored.
+    /// </summary>
+    internal static (ReservationRow, Reservation) Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, Account account)
     {
         DatabaseSession database = t.Database;
         DatasetRow row = dataset.Row;
         account = AccountTable.Hold(t, account, request.Cost.Units);
         byte[] id = Guid.NewGuid().ToByteArray();
         string releaseUid = Guid.NewGuid().ToString(), operationUid = Guid.NewGuid().ToString();
-        long mark = DatasetTable.LastCommit(database, row.Uid);
-        byte[] digest = HashChain.SnapshotDigest(DatasetTable.Segments(database, row.Uid, mark));
+        (long mark, byte[] digest) = DatasetTable.Snapshot(database, row.Uid);
         LedgerPosition at = t.Append(account, LedgerEntryKind.Reserve, request.Cost.Units, new()
         {
             Dataset = row.Id,
@@ -79,20 +83,12 @@ static class ReservationTable
             """,
             id, account.Id, request.Call.Parent, request.Call.RequestId, request.Call.RequestHash, request.Cost.Units, mark, digest,
             at.Sequence, releaseUid, t.LeaseUntil);
-        database.Execute(
-            """
-            INSERT INTO releases (uid, dataset_id, dataset_uid, id, reservation_id, spec, mechanism, noise_scale, sensitivity, state,
-              operation_uid, created_s, sha256, size_bytes, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, 0, 1)
-            """,
-            releaseUid, row.Id, row.Uid, request.ReleaseId, id, request.Spec, request.Mechanism, request.NoiseScale,
-            request.Sensitivity, operationUid, t.Time, Array.Empty<byte>());
-        database.Execute(
-            """
-            INSERT INTO operations (uid, dataset_id, target, creator, created_s, error_reason, error_message)
-              VALUES ($1, $2, $3, $4, $5, '', '')
-            """,
-            operationUid, row.Id, $"{row.Name}/releases/{request.ReleaseId}", request.Creator, t.Time);
-        return Get(database, id);
+        var reservation = new ReservationRow(
+            id, account.Id, request.Call.Parent, request.Call.RequestId, request.Call.RequestHash, request.Cost.Units,
+            ReservationState.Reserved, mark, digest, 1, at.Sequence, null, releaseUid, ReadOnlyMemory<byte>.Empty);
+        ReleaseRow release = ReleaseTable.Insert(t, request, row, reservation, at, operationUid);
+        OperationRow operation = ReleaseTable.InsertOperation(t, operationUid, row.Id, release.Name, request.Creator);
+        return (reservation, new(release, operation, account.Row, null));
     }
 
     /// <summary>Takes the next attempt; the holder of this one can neither post nor void any more.</summary>

@@ -71,6 +71,7 @@ public static class Restore
         string reason = string.Create(CultureInfo.InvariantCulture, $"restored; entries after {head.Sequence} of epoch {head.Epoch} may be lost");
         byte[] shown = CertificateCheck.ToBytes(certificates);
         foreach (Account account in AccountTable.All(database)) ReservationTable.Recover(transaction, account, reason, shown);
+        transaction.WriteHead();
         database.Execute("COMMIT");
         // Without an account there is nothing to charge and no entry that could begin an epoch.
         return transaction.Head.Sequence == head.Sequence ? head : transaction.Head;

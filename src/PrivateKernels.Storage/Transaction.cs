@@ -10,6 +10,9 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
 
     internal DateTimeOffset Time { get; } = time;
 
+    /// <summary>The time as rows keep it.</summary>
+    internal DateTimeOffset Second => DateTimeOffset.FromUnixTimeSeconds(Time.ToUnixTimeSeconds());
+
     /// <summary>Last entry before this transaction.</summary>
     internal LedgerPosition Begun { get; } = head;
 
@@ -40,10 +43,20 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
         Database.Execute(
             "INSERT INTO ledger (seq, epoch, account_id, kind, units, at_s, body, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             sequence, Head.Epoch, account.Id, kind, units, atSeconds, bytes, Head.Hash, hash);
-        if (Database.Execute(
-            "UPDATE ledger_head SET epoch = $1, seq = $2, hash = $3 WHERE id = 1 AND seq = $4", Head.Epoch, sequence, hash, Head.Sequence) != 1)
-            throw new StorageException(Reasons.LedgerCorrupt, "The head of the ledger moved under its writer.");
         return Head = new(Head.LedgerId, Head.Epoch, sequence, hash);
+    }
+
+    /// <summary>
+    /// The last step before the commit: makes the last entry the head, if it still is where this transaction found it.
+    /// LEDGER_CORRUPT, and nothing may be committed, if it is not.
+    /// </summary>
+    internal void WriteHead()
+    {
+        if (Head.Sequence == Begun.Sequence) return;
+        if (Database.Execute(
+            "UPDATE ledger_head SET epoch = $1, seq = $2, hash = $3 WHERE id = 1 AND seq = $4",
+            Head.Epoch, Head.Sequence, Head.Hash, Begun.Sequence) != 1)
+            throw LedgerCheck.Corrupt("its head moved under its writer.");
     }
 
     /// <summary>The stored reply of an earlier call with this id, or null; REQUEST_ID_REUSED if that was another call.</summary>

@@ -58,6 +58,27 @@ public abstract class LedgerBattery
     }
 
     [Fact]
+    public async Task A_reservation_answers_what_is_stored()
+    {
+        using Scratch scratch = NewScratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Gaussian);
+        await Scratch.Ingest(directory, "people", Scratch.Rows(3, 1));
+        Reservation first = await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", Scratch.Measurement(0.1)));
+        Reservation reply = await directory.Ledger.ReserveAsync(Scratch.Request("people", "s", Scratch.Measurement(0.2)));
+        ReleaseRow stored = directory.Releases.Get("people", "s");
+        Assert.Equal(stored.ToString(), reply.Release.ToString());
+        Assert.Equal(stored.Spec.ToArray(), reply.Release.Spec.ToArray());
+        Assert.True(Witness.Same(stored.ReservedAt, reply.Release.ReservedAt));
+        Assert.Equal(directory.Releases.Get("people", "r").Row, first.Release.Row);
+        Assert.Equal(directory.Operations.Get(reply.Operation.Uid), reply.Operation);
+        Assert.Equal(directory.Datasets.GetBudget("people"), reply.Account);
+        ReservationRow kept = directory.Read(d => ReservationTable.Get(d, reply.Build!.ReservationId));
+        Assert.Equal(kept.ToString(), reply.Build!.Reservation.ToString());
+        Assert.Equal(kept.SnapshotDigest.ToArray(), reply.Build.Reservation.SnapshotDigest.ToArray());
+    }
+
+    [Fact]
     public async Task A_repeated_request_has_one_effect_and_one_right_to_build()
     {
         using Scratch scratch = NewScratch();

@@ -23,6 +23,19 @@ public sealed class LedgerTests : LedgerBattery
         Assert.Equal(0, directory.Datasets.GetBudget("people")!.ReservedUnits);
     }
 
+    [Fact]
+    public async Task A_head_that_somebody_else_moved_ends_the_process_before_anything_is_committed()
+    {
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Pure);
+        using (var other = new SqliteSession(scratch.FileOf("pk.db"), writes: true)) other.Execute("UPDATE ledger_head SET seq = seq + 1");
+        await Scratch.Refused(Reasons.LedgerNotServing, () => directory.Ledger.ReserveAsync(Scratch.Hold("people", "r", 5)));
+        Assert.Equal(76, Assert.Single(scratch.Exits).Code);
+        using var reader = new SqliteSession(scratch.FileOf("pk.db"), writes: false);
+        Assert.Equal(0, reader.Number("SELECT COUNT(*) FROM reservations"));
+    }
+
     internal static byte[] ReadShared(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);

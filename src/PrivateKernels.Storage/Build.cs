@@ -72,7 +72,7 @@ public sealed class Build
     List<SegmentRow> Snapshot()
     {
         List<SegmentRow> segments = _directory.Read(d => DatasetTable.Segments(d, Dataset.Uid, _reservation.SnapshotMark));
-        if (!HashChain.SnapshotDigest(segments).AsSpan().SequenceEqual(_reservation.SnapshotDigest.Span))
+        if (!_directory.Ledger.IsSnapshotOf(_reservation, segments))
             throw _directory.Writer.Fail(76, "The segments of a reserved build are not those that were reserved.", null);
         Failpoint.Hit("build.aggregating");
         return segments;

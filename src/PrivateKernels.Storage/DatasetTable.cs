@@ -49,8 +49,8 @@ static class DatasetTable
             $"SELECT {SegmentColumns} FROM segments WHERE dataset_uid = $1 AND commit_no <= $2 ORDER BY commit_no",
             ReadSegment, uid, mark);
 
-    /// <summary>Number of the last commit, 0 for none, and the digest of all segments up to it.</summary>
-    internal static (long Mark, byte[] Digest) Snapshot(DatabaseSession database, string uid)
+    /// <summary>Number of the last commit, 0 for none, and all segments up to it.</summary>
+    internal static (long Mark, List<SegmentRow> Segments) Snapshot(DatabaseSession database, string uid)
     {
         long mark = 0;
         List<SegmentRow> segments = database.Query(
@@ -61,7 +61,7 @@ static class DatasetTable
                 return ReadSegment(r);
             },
             uid);
-        return (mark, HashChain.SnapshotDigest(segments));
+        return (mark, segments);
     }
 
     /// <summary>Names of the datasets that have rows in the clear.</summary>

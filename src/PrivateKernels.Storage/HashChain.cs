@@ -43,10 +43,14 @@ static class HashChain
         previousHash.CopyTo(rest[body.Length..]);
     }
 
-    /// <summary>SHA-256 over uids and SHA-256s of segments in commit order: it names a snapshot and tells nothing of it.</summary>
-    internal static byte[] SnapshotDigest(IEnumerable<SegmentRow> segments)
+    /// <summary>
+    /// HMAC-SHA-256 of a reservation and of uids and SHA-256s of segments in commit order. Auditors read it in the ledger:
+    /// without the key and the reservation it would tell them of an empty dataset, and of one that did not change since.
+    /// </summary>
+    internal static byte[] SnapshotDigest(ReadOnlySpan<byte> key, ReadOnlySpan<byte> reservationId, IEnumerable<SegmentRow> segments)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key);
+        hash.AppendData(reservationId);
         foreach (SegmentRow segment in segments)
         {
             hash.AppendData(segment.Uid.ToByteArray());

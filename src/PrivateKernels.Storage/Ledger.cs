@@ -97,6 +97,10 @@ public sealed class Ledger
     /// <summary>Signs a position as it leaves the server.</summary>
     public LedgerCertificate Certify(LedgerPosition position) => new(position, HashChain.Mac(_macKey, position));
 
+    /// <summary>Whether these are the segments that a reservation was made for.</summary>
+    internal bool IsSnapshotOf(ReservationRow reservation, IEnumerable<SegmentRow> segments) => CryptographicOperations.FixedTimeEquals(
+        HashChain.SnapshotDigest(_macKey, reservation.Id.Span, segments), reservation.SnapshotDigest.Span);
+
     /// <summary>Whether this ledger signed it.</summary>
     public bool IsGenuine(LedgerCertificate certificate) =>
         CryptographicOperations.FixedTimeEquals(certificate.Mac.Span, HashChain.Mac(_macKey, certificate.Position));
@@ -125,7 +129,7 @@ public sealed class Ledger
             "UPDATE datasets SET release_count = release_count + 1 WHERE uid = $1 AND release_count < $2",
             dataset.Row.Uid, _directory.Options.MaxReleasesPerDataset) != 1)
             throw DataDirectory.LimitReached("releases", _directory.Options.MaxReleasesPerDataset);
-        (ReservationRow reservation, Reservation result) = ReservationTable.Reserve(t, request, dataset, account);
+        (ReservationRow reservation, Reservation result) = ReservationTable.Reserve(t, request, dataset, account, _macKey);
         return (reservation, dataset.Row, result);
     }
 

@@ -27,7 +27,7 @@ public sealed record LedgerEntryBody
 
     public ReadOnlyMemory<byte> RequestHash { get; init; }
 
-    /// <summary>RESERVE: SHA-256 over uids and SHA-256s of the snapshot's segments.</summary>
+    /// <summary>RESERVE: <see cref="HashChain.SnapshotDigest"/>.</summary>
     public ReadOnlyMemory<byte> SnapshotDigest { get; init; }
 
     /// <summary>RESERVE: SHA-256 of the recipe.</summary>

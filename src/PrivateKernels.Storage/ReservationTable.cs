@@ -52,14 +52,16 @@ static class ReservationTable
     /// <summary>
     /// Holds the price and records what it is for. The caller has checked idempotency. What it returns is what is stored.
     /// </summary>
-    internal static (ReservationRow, Reservation) Reserve(Transaction t, ReserveRequest request, StoredDataset dataset, Account account)
+    internal static (ReservationRow, Reservation) Reserve(
+        Transaction t, ReserveRequest request, StoredDataset dataset, Account account, ReadOnlySpan<byte> macKey)
     {
         DatabaseSession database = t.Database;
         DatasetRow row = dataset.Row;
         account = AccountTable.Hold(t, account, request.Cost.Units);
         byte[] id = Guid.NewGuid().ToByteArray();
         string releaseUid = Guid.NewGuid().ToString(), operationUid = Guid.NewGuid().ToString();
-        (long mark, byte[] digest) = DatasetTable.Snapshot(database, row.Uid);
+        (long mark, List<SegmentRow> segments) = DatasetTable.Snapshot(database, row.Uid);
+        byte[] digest = HashChain.SnapshotDigest(macKey, id, segments);
         LedgerPosition at = t.Append(account, LedgerEntryKind.Reserve, request.Cost.Units, new()
         {
             Dataset = row.Id,

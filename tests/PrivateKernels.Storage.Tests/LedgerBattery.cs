@@ -94,6 +94,20 @@ public abstract class LedgerBattery
         await Scratch.Refused(Reasons.RequestIdReused, () => directory.Ledger.ReserveAsync(other));
     }
 
+    /// <summary>Auditors read entries, and never whether there are rows or whether any came since the last release.</summary>
+    [Fact]
+    public async Task Entries_tell_neither_that_a_dataset_is_empty_nor_that_it_did_not_change()
+    {
+        using Scratch scratch = NewScratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Pure);
+        for (int i = 0; i < 3; i++) await directory.Ledger.ReserveAsync(Scratch.Hold("people", $"r{i}", 5));
+        string[] digests = [.. directory.Ledger.ListEntries("people", 0, 100).Where(static e => e.Kind == LedgerEntryKind.Reserve)
+            .Select(static e => Convert.ToHexString(e.Body.SnapshotDigest.Span))];
+        Assert.Equal(3, digests.Distinct().Count());
+        Assert.DoesNotContain(Convert.ToHexString(SHA256.HashData([])), digests);
+    }
+
     [Fact]
     public async Task A_price_in_the_wrong_unit_or_a_taken_name_is_refused()
     {

@@ -5,11 +5,13 @@ public sealed class Domain
 {
     public const int LargestDimension = 16384;
 
+    const double LeastWidth = 1e-9;
+
     readonly float[] _center;
 
     /// <param name="dimension">Coordinates per vector, 1 to 16,384.</param>
     /// <param name="lower">Smallest coordinate, or null.</param>
-    /// <param name="upper">Largest coordinate, above lower; both or neither.</param>
+    /// <param name="upper">Largest coordinate, above lower by at least 1e-9; both or neither.</param>
     /// <param name="maxNorm">Largest Euclidean distance from the center, or null.</param>
     /// <param name="center">Empty = the origin; otherwise one value per coordinate.</param>
     public Domain(int dimension, double? lower = null, double? upper = null, double? maxNorm = null, ReadOnlySpan<float> center = default)
@@ -22,6 +24,9 @@ public sealed class Domain
             throw new InvalidFieldException("domain.lower", l, "must be finite and at most 2^40 in size");
         if (upper is { } u && !(Math.Abs(u) <= Canonical.Largest && (float)u > (float)lower!.Value))
             throw new InvalidFieldException("domain.upper", u, "must be above lower and at most 2^40 in size");
+        // Engines divide by the width in fp32: nothing may become infinite there, or no number.
+        if (upper is { } end && !((double)(float)end - (float)lower!.Value >= LeastWidth))
+            throw new InvalidFieldException("domain.upper", end, "must be at least 1e-9 above lower");
         if (maxNorm is { } r && !(r >= 1e-9 && r <= Canonical.Largest))
             throw new InvalidFieldException("domain.max_norm", r, "must be between 1e-9 and 2^40");
         if (!center.IsEmpty && (center.Length != dimension || !Canonical.IsValid(center)))

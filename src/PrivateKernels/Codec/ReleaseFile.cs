@@ -38,7 +38,10 @@ public static class ReleaseFile
             Measurement measurement = Recipe.Read(header);
             return ((provenance, measurement), measurement.CellCount);
         });
-        return new(measurement, provenance, cells);
+        // Answers by class read a count off every block.
+        return measurement.Classes.Count == 0 || measurement.Sketch.Count(cells.AsSpan(0, measurement.Sketch.CellCount)) is not null
+            ? new(measurement, provenance, cells)
+            : throw new InvalidDataException("the release has classes, but its map holds no counts");
     }
 
     /// <summary>The provenance alone, after the same check of the trailer; for recovery.</summary>

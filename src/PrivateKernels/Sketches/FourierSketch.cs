@@ -89,7 +89,7 @@ public sealed class FourierSketch : ISketch
             ? m * PairL1 / 20
             : NormClamp.IntegerSquareRoot((m << 40) / 25) * amplitude;
         return new(
-            function, domain, shape, seed, () => Frequencies.DrawRadii(function, shape, seed), withCount ? checked((int)weight) : 0,
+            function, domain, shape, seed, () => Frequencies.DrawRadii(function, shape, seed), withCount ? (int)Math.Min(weight, int.MaxValue) : 0,
             withMoments);
     }
 
@@ -182,7 +182,7 @@ public sealed class FourierSketch : ISketch
         int countWeight = reader.ReadInt32();
         float[] radii = reader.ReadSingles();
         bool sound = radii.Length == shape.Frequencies && shape.IsSound && countWeight >= 0
-            && function is IRadialSpectrum or ICauchySpectrum;
+            && function is IRadialSpectrum or ICauchySpectrum && !(withMoments && shape.Frequencies > PlanChoice.MostLeastSquares);
         if (!sound) throw new InvalidDataException("the recipe of the Fourier sketch is inconsistent");
         return new(function, domain, shape, seed, () => radii, countWeight, withMoments);
     }

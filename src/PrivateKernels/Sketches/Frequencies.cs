@@ -168,14 +168,11 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
         return Checked(new(dimension, perGroup * groups, groups, 0));
     }
 
-    /// <summary>Whether a recipe may hold these numbers.</summary>
-    public bool IsSound => Frequencies is > 0 and <= MostFrequencies && Groups > 1 && Frequencies % Groups == 0
+    /// <summary>Whether a recipe may hold these numbers: answers take memory for every group of every query.</summary>
+    public bool IsSound => Frequencies is > 0 and <= MostFrequencies && Groups is > 1 and <= MostGroups && Frequencies % Groups == 0
         && (Padded == 0 || (BitOperations.IsPow2(Padded) && Padded >= Dimension && Padded < 2 * Math.Max(1, Dimension)
             && Frequencies % Padded == 0))
         && (Padded > 0 || (long)Frequencies * Dimension < MostDenseEntries);
-
-    /// <summary>Whether a recipe of directions may hold them.</summary>
-    public bool IsSoundForDirections => IsSound && Groups <= MostGroups;
 
     /// <summary>Bytes of a recipe that holds nothing but a shape and its seed.</summary>
     public const int RecipeBytes = 20;

@@ -230,7 +230,7 @@ public sealed class SlicedSketch : ISketch
     internal static SlicedSketch Read(RecipeReader reader, PairFunction function, Domain domain)
     {
         (FourierShape shape, ulong seed) = FourierShape.Read(reader, domain.Dimension);
-        return domain.MaxNorm is >= 1e-6 and <= 1e6 && shape.IsSoundForDirections
+        return domain.MaxNorm is >= 1e-6 and <= 1e6 && shape.IsSound
             ? new(function, domain, shape, seed)
             : throw new InvalidDataException("the recipe of the sliced sketch is inconsistent");
     }

@@ -20,10 +20,42 @@ public sealed class HostileFileTests
                 {
                     byte[] file = [.. whole];
                     BitConverter.TryWriteBytes(file.AsSpan(at), claim);
-                    SHA256.HashData(file.AsSpan(0, file.Length - 32)).CopyTo(file, file.Length - 32);
-                    Read(file);
+                    Read(Signed(file));
                 }
         }
+    }
+
+    [Theory]
+    [InlineData("arc_cosine_0", 28), InlineData("gaussian", 28), InlineData("l2", 20)]
+    public void A_map_of_more_groups_than_any_has_is_no_release_file(string name, int tail)
+    {
+        using var engine = new SimdEngine(1);
+        Measurement measurement = SketchCases.Measurement(name, 16);
+        byte[] file = ReleaseFile.Write(SketchCases.WithoutNoise(measurement, SamplePoints.Points(16), null, engine));
+        // The recipe of the map ends the header: frequencies, groups, P, seed, and what the method has besides.
+        int radii = measurement.Sketch is FourierSketch ? 4 * measurement.Sketch.Features : 0;
+        int at = 16 + BitConverter.ToInt32(file, 12) - tail - radii;
+        Assert.Equal(measurement.Sketch.Features, BitConverter.ToInt32(file, at));
+        ReleaseFile.Read(Signed(file));
+        // An answer keeps numbers for every group: as many of them as frequencies would overflow the stack.
+        BitConverter.TryWriteBytes(file.AsSpan(at + 4), measurement.Sketch.Features);
+        Assert.Throws<InvalidDataException>(() => ReleaseFile.Read(Signed(file)));
+    }
+
+    [Fact]
+    public void Classes_without_a_count_are_no_release_file()
+    {
+        using var engine = new SimdEngine(1);
+        Measurement plain = SketchCases.Measurement("gaussian", 16);
+        var measurement = new Measurement(plain.Sketch, ["a", "b"], plain.Adjacency, 1, plain.Strength);
+        byte[] file = ReleaseFile.Write(SketchCases.WithoutNoise(measurement, SamplePoints.Points(16), new uint[SamplePoints.Count], engine));
+        Assert.Throws<InvalidDataException>(() => ReleaseFile.Read(file));
+    }
+
+    static byte[] Signed(byte[] file)
+    {
+        SHA256.HashData(file.AsSpan(0, file.Length - 32)).CopyTo(file, file.Length - 32);
+        return file;
     }
 
     /// <summary>Any exception but that of a bad file fails the test.</summary>

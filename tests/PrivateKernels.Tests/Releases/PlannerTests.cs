@@ -146,6 +146,25 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void The_count_of_a_class_has_room_however_many_features_there_are()
+    {
+        // 5 % of the L1 norm of 65,536 pairs is beyond int32.
+        ReleaseRequest request = Gaussian with { PerClass = true, Features = 65_536, Loss = new PrivacyLoss(1, 0) };
+        ISketch sketch = Planner.Plan(request, Facts(8, unit: CostUnit.Epsilon), Limits).Measurement.Sketch;
+        Assert.Equal(2 * 65_536 + 1, sketch.CellCount);
+        Assert.Equal(int.MaxValue, sketch.LargestCell);
+    }
+
+    [Fact]
+    public void A_box_too_narrow_for_the_arithmetic_of_engines_is_refused()
+    {
+        // Cells per unit of length would be infinite in fp32, and infinity times the 0 of a coordinate no number.
+        Assert.Equal("domain.upper", Assert.Throws<InvalidFieldException>(() => new Domain(2, 0, 1e-36)).Field);
+        Assert.Equal("domain.upper", Assert.Throws<InvalidFieldException>(() => new Domain(2, 1, 1 + 1e-10)).Field);
+        Assert.Equal(1e-8f, new Domain(2, 0, 1e-8).Upper);
+    }
+
+    [Fact]
     public void A_goal_that_is_missed_names_what_limits_it()
     {
         string Reason(PlannerGoal goal, ReleaseRequest? request = null, int d = 16) =>

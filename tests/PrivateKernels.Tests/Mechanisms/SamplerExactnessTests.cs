@@ -104,6 +104,40 @@ public sealed class SamplerExactnessTests
         }
     }
 
+    /// <summary>Noise that ended somewhere would be no (epsilon, 0) noise; no number of samples shows that.</summary>
+    [Theory]
+    [MemberData(nameof(BothLaws))]
+    public void The_tail_goes_as_many_columns_out_as_its_bits_say(bool normal)
+    {
+        Ziggurat ziggurat = Of(normal);
+        BigInteger step = (BigInteger)(ziggurat.Width(0) / 8) << 32;
+        foreach ((int column, ulong[] words) in new (int, ulong[])[] { (0, [1]), (1, [6]), (5, [32]), (40, [1UL << 40]), (67, [0, 8]) })
+        {
+            using SecretBits bits = RepeatableBits.Starting(words);
+            ziggurat.Resolve(0, ulong.MaxValue, bits, out LazyPoint? point);
+            Enclosure x = point!.At(64);
+            Assert.InRange(x.Low, (6 + column) * step, (7 + column) * step);
+            Assert.InRange(x.High, (6 + column) * step, (7 + column) * step);
+        }
+    }
+
+    [Fact]
+    public void Mechanisms_draw_with_the_law_the_scale_and_the_rounding_that_they_state()
+    {
+        foreach (long scaled in new[] { 1, 700, 1 << 10, 2765, 1L << 40, 1L << 62 })
+            DrawAlike(new(Ziggurat.Normal, new(scaled, 1024), toNearest: true), new RoundedNormal(scaled).Sampler);
+        foreach (Rational scale in new Rational[] { new(1, 3), new(5, 2), new(1L << 52, 1) })
+            DrawAlike(new(Ziggurat.Exponential, scale, toNearest: false), new DiscreteLaplace(scale).Sampler);
+    }
+
+    static void DrawAlike(NoiseSampler expected, NoiseSampler actual)
+    {
+        long[] wanted = new long[20_000], drawn = new long[20_000];
+        expected.AddTo(wanted, RepeatableBits.Of(9));
+        actual.AddTo(drawn, RepeatableBits.Of(9));
+        Assert.Equal(wanted, drawn);
+    }
+
     [Theory]
     [InlineData(true, "1"), InlineData(false, "1"), InlineData(true, "1000000"), InlineData(false, "333333")]
     [InlineData(true, "1125899906842624"), InlineData(false, "4503599627370496")]

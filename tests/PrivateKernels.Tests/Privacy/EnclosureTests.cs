@@ -8,8 +8,10 @@ public sealed class EnclosureTests
     static readonly Func<Enclosure, Enclosure>[] Functions =
     [
         Enclosure.Exp, v => v * v, v => v / Enclosure.Of(3, v.Bits), v => v * (v - Enclosure.Of(7, v.Bits)),
-        v => NormalTail.Mills(v * v),
+        v => NormalTail.Mills(v * v), v => Enclosure.Of(1, v.Bits) / Positive(v), v => (v - Enclosure.Of(7, v.Bits)) / Positive(v),
     ];
+
+    static Enclosure Positive(Enclosure v) => v * v + Enclosure.Of(1, v.Bits);
 
     /// <summary>Digits from published tables, cut after the last: the number lies within one unit above.</summary>
     static void Holds(string decimals, Enclosure enclosure)

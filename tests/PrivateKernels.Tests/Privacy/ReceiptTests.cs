@@ -44,6 +44,33 @@ public sealed class ReceiptTests : IDisposable
     }
 
     [Fact]
+    public void What_is_released_is_never_the_sums_themselves()
+    {
+        foreach (CostUnit unit in Enum.GetValues<CostUnit>())
+        {
+            Measurement measurement = SketchCases.Measurement("gaussian", 3, unit: unit);
+            Release exact = SketchCases.WithoutNoise(measurement, SamplePoints.Points(3), null, _engine);
+            Release released = Invoke(measurement, SketchCases.Receipt(measurement, unit));
+            Assert.True(released.Cells.Zip(exact.Cells, static (noisy, sum) => noisy == sum ? 1 : 0).Sum() <= 1);
+        }
+    }
+
+    [Fact]
+    public void Accumulated_sums_are_wiped_whether_or_not_a_release_comes_of_them()
+    {
+        Measurement measurement = SketchCases.Measurement("l1", 3);
+        var sums = new long[measurement.CellCount];
+        Array.Fill(sums, 5);
+        Assert.Throws<OperationCanceledException>(() => measurement.Invoke(
+            SketchCases.Receipt(measurement), new ExactCells(sums), static () => throw new OperationCanceledException()));
+        Assert.All(sums, static cell => Assert.Equal(0, cell));
+        Array.Fill(sums, 5);
+        Release release = measurement.Invoke(SketchCases.Receipt(measurement), new ExactCells(sums), static () => { });
+        Assert.All(sums, static cell => Assert.Equal(0, cell));
+        Assert.NotEqual(sums, release.Cells);
+    }
+
+    [Fact]
     public void Of_many_racing_builds_one_redeems_the_receipt()
     {
         Measurement measurement = SketchCases.Measurement("l1", 3);

@@ -135,6 +135,14 @@ public sealed class UnitsTests
     }
 
     [Fact]
+    public void No_delta_covers_a_mu_that_hides_nothing()
+    {
+        // mu = 2048: delta is 1 to hundreds of thousands of digits, far beyond what the curve is computed for.
+        Assert.False(GaussianCurve.Covers(1L << 62, Rational.OfDecimal(1), Rational.OfDecimal(1 - 1e-15)));
+        Assert.True(GaussianCurve.Covers(1, Rational.OfDecimal(1), Rational.OfDecimal(1e-300)));
+    }
+
+    [Fact]
     public void What_is_below_a_unit_or_above_int64_is_refused()
     {
         Assert.Throws<InvalidFieldException>(() => Units.OfEpsilon(9e-13));

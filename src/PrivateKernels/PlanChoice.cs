@@ -20,7 +20,7 @@ sealed record PlanChoice(
     /// <summary>The smallest size that reaches the goal, or the best within the limits, with what limits it.</summary>
     public ReleasePlan Best()
     {
-        ReleasePlan plan = Request.ClassLeastSquares ? Build(DefaultLeastSquares) : FrequencyGrid() ?? BestSize();
+        ReleasePlan plan = Request.ClassLeastSquares ? Build(DefaultLeastSquares) : Grid() ?? BestSize();
         return Missed(plan) is { } missed ? plan with { Reason = $"{plan.Reason} {missed}" } : plan;
     }
 
@@ -28,7 +28,7 @@ sealed record PlanChoice(
     {
         ReleasePlan plan = PureBalance() ?? Build(DefaultFeatures());
         if (plan.Measurement.Sketch.Features == 0) return plan;
-        while (Exceeds(plan) && plan.Request.Features > 16 && Build(plan.Request.Features / 2) is var smaller
+        while (Exceeds(plan) && plan.Request.Features > 16 && TryBuild(plan.Request.Features / 2) is { } smaller
             && smaller.Request.Features < plan.Request.Features)
             plan = smaller;
         while (Goal.TargetStd > 0 && Total(plan) > Goal.TargetStd && plan.Request.Features * 2 <= MostFeatures
@@ -59,17 +59,22 @@ sealed record PlanChoice(
     static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The frequency grid where it is to be had and its size tolerable: no features beat it there. Under pure epsilon, where
-    /// every pair costs noise, only if it beats random features.
+    /// A grid where there is one and its size is tolerable: no features beat the frequency grid there. Under pure epsilon, where
+    /// every pair costs noise, the best of splines, frequencies and random features.
     /// </summary>
-    ReleasePlan? FrequencyGrid()
+    ReleasePlan? Grid()
     {
-        if (Request.Method is not null || Request.Landmarks is not null || CreateGrid(MostGridPairs) is null) return null;
-        PlanChoice grid = this with { Request = Request with { Method = SketchMethod.FrequencyGrid } };
-        if (grid.TryBuild(0) is not { } plan || Exceeds(plan)) return null;
-        PlanChoice random = this with { Request = Request with { Method = SketchMethod.Fourier } };
-        return IsPure && Total(random.BestSize()) < Total(plan) ? null : plan;
+        if (Request.Method is not null || Request.Landmarks is not null || Function is not Gaussian
+            || Facts.Domain is not { Lower: not null, Dimension: <= 3 })
+            return null;
+        ReleasePlan? frequencies = CreateGrid(MostGridPairs) is null ? null : By(SketchMethod.FrequencyGrid).TryBuild(0);
+        ReleasePlan?[] plans = IsPure
+            ? [By(SketchMethod.SplineGrid).TryBuild(0), frequencies, By(SketchMethod.Fourier).BestSize()]
+            : [frequencies];
+        return plans.OfType<ReleasePlan>().Where(plan => !Exceeds(plan)).MinBy(LikelyError);
     }
+
+    PlanChoice By(SketchMethod method) => this with { Request = Request with { Method = method } };
 
     FrequencyGridSketch? CreateGrid(long mostPairs) => FrequencyGridSketch.TryCreate(
         Function, Facts.Domain, Facts.MaxRecords, NoiseRatio, IsPure, (int)Math.Min(mostPairs, Limits.Cells / 2));
@@ -115,8 +120,11 @@ sealed record PlanChoice(
         sizes.Add(4.0 * BitOperations.RoundUpToPowerOf2((uint)Facts.Domain.Dimension));
         int most = Math.Min(16384, Limits.Features);
         return sizes.Select(m => (int)Math.Clamp(m, Math.Min(64, most), most)).Distinct().Select(TryBuild)
-            .OfType<ReleasePlan>().MinBy(plan => double.Hypot(plan.Accuracy.NoiseStd, plan.Accuracy.ApproximationStdPerRecord * LikelyRecords));
+            .OfType<ReleasePlan>().MinBy(LikelyError);
     }
+
+    double LikelyError(ReleasePlan plan) =>
+        double.Hypot(plan.Accuracy.NoiseStd, plan.Accuracy.ApproximationStdPerRecord * LikelyRecords);
 
     /// <summary>What sizes that grow with n are chosen for.</summary>
     long LikelyRecords => Facts.MaxRecordsDeclared ? Facts.MaxRecords : UndeclaredRecords;
@@ -195,6 +203,8 @@ sealed record PlanChoice(
             "method", SketchMethod.FrequencyGrid,
             "needs lower and upper, at most three dimensions and a bandwidth that is not too small for the box"),
         SketchMethod.HermiteGrid => HermiteGridSketch.Create(Function, Facts.Domain, features),
+        SketchMethod.SplineGrid => SplineGridSketch.Create(
+            Function, Facts.Domain, features, LikelyRecords, Epsilon, Request.PerClass ? Limits.Cells / Facts.Classes.Count : Limits.Cells),
         SketchMethod.Tree when Function is L2 => ProjectedTreeSketch.Create(
             Function, Facts.Domain, features, Request.Seed ?? 0, LikelyRecords, Epsilon),
         SketchMethod.Tree => TreeSketch.Create(Function, Facts.Domain, features, LikelyRecords, Epsilon),
@@ -238,6 +248,7 @@ sealed record PlanChoice(
             LandmarkSketch => $"{sketch.Features} landmarks of the public data set: accurate where it resembles the data.",
             FrequencyGridSketch => $"Fixed frequencies on a grid, {sketch.Features} pairs.",
             HermiteGridSketch => $"Hermite expansions in cubes, {sketch.Features} terms per coordinate.",
+            SplineGridSketch grid => $"Splines of degree {grid.Degree} on a grid of {sketch.Features} intervals per coordinate.",
             ProjectedTreeSketch => $"Trees of counts along {sketch.Features} directions.",
             PaperFeatureSketch => $"The paper's random features, {sketch.Features} pairs, for comparison.",
             IntervalTreeSketch => $"The paper's interval trees of {sketch.Features} leaves, for comparison.",

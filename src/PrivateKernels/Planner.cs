@@ -20,8 +20,8 @@ public static class Planner
         PrivacyStrength strength = StrengthOf(request, facts.AccountUnit);
         if (request.Method is { } method && !function.Methods.Contains(method))
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
-        if (request.Method == SketchMethod.Tree && strength.Mechanism != MechanismKind.DiscreteLaplace)
-            throw new InvalidFieldException("method", SketchMethod.Tree, "takes discrete Laplace noise: other noise has better sketches");
+        if (request.Method is SketchMethod.Tree or SketchMethod.SplineGrid && strength.Mechanism != MechanismKind.DiscreteLaplace)
+            throw new InvalidFieldException("method", request.Method, "takes discrete Laplace noise: other noise has better sketches");
         CheckPaper(request, function, facts, strength);
         CheckLandmarks(request, function, facts.Domain);
         if (!function.Entry.Mechanisms.Contains(strength.Mechanism))
@@ -128,7 +128,7 @@ public static class Planner
             throw new InvalidFieldException(field, true,
                 "takes normal noise: with m features it holds about 2 m^2 cells, and Laplace noise for so many drowns every class");
         if (!request.PerClass) throw new InvalidFieldException(field, true, "needs per_class");
-        if (request.Weighted) throw new InvalidFieldException(field, true, "cannot be combined with weighted");
+        if (request.Weighted) throw new InvalidFieldException(field, true, "cannot be combined with weighted values");
         if (!function.Methods.Contains(SketchMethod.Fourier) || request.Method is not (null or SketchMethod.Fourier)
             || request.Landmarks is not null)
             throw new InvalidFieldException(field, true, "needs random Fourier features");

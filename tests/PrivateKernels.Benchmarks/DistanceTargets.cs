@@ -104,6 +104,11 @@ static class LowDimensionTargets
             yield return TargetLine.Most(
                 $"gaussian, d = {d}, h = {h}, {plan.Measurement.Sketch.Method} of {plan.Measurement.Sketch.Features} pairs: total over sigma",
                 1.02, set.Error(plan.Measurement).Total / AccuracyTargets.Sigma);
+            var function = new Gaussian(h);
+            ReleasePlan pure = set.Plan(new() { Function = "gaussian", Bandwidth = h }, 1, 0)!;
+            yield return TargetLine.Least(
+                $"the same: LSQ-FGT over the pure plan, {pure.Measurement.Sketch.Method} of {pure.Measurement.Sketch.Features} intervals",
+                1, LsqFastGauss.BestError(set, function, 1) / set.Error(pure.Measurement).Total);
         }
     }
 }

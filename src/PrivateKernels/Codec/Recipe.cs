@@ -95,6 +95,7 @@ static class Recipe
             SketchMethod.Moment => MomentSketch.Read(function, domain),
             SketchMethod.FrequencyGrid => FrequencyGridSketch.Read(reader, function, domain),
             SketchMethod.HermiteGrid => HermiteGridSketch.Read(reader, function, domain),
+            SketchMethod.SplineGrid => SplineGridSketch.Read(reader, function, domain),
             SketchMethod.Tree when function is L2 => ProjectedTreeSketch.Read(reader, function, domain),
             SketchMethod.Tree => TreeSketch.Read(reader, function, domain),
             SketchMethod.CoordinateGrid => CoordinateGridSketch.Read(reader, function, domain),

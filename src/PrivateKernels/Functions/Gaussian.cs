@@ -7,7 +7,7 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
 
     public static PairFunctionEntry Description { get; } =
         Kernel("gaussian", "exp(-|z|₂²/h²)", static (h, _) => new Gaussian(h),
-            SketchMethod.FrequencyGrid, SketchMethod.HermiteGrid, SketchMethod.Paper);
+            SketchMethod.FrequencyGrid, SketchMethod.SplineGrid, SketchMethod.HermiteGrid, SketchMethod.Paper);
 
     public override PairFunctionEntry Entry => Description;
 

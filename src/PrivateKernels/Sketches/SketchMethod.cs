@@ -40,4 +40,7 @@ public enum SketchMethod
 
     /// <summary>The same, with concatenated features in place of a split budget; sums of exponentials.</summary>
     PaperPlus = 12,
+
+    /// <summary>Products of B-splines on a grid, discrete Laplace noise; gaussian kernel on a box of up to three dimensions.</summary>
+    SplineGrid = 13,
 }

@@ -70,7 +70,7 @@ public sealed class WeightedSketch : ISketch
 
     static bool Serves(ISketch inner) => CountsRecords(inner)
         || inner is SignSketch or MomentSketch or PowerMomentSketch or CoordinateGridSketch or SlicedSketch
-            or FrequencyGridSketch or HermiteGridSketch or TreeSketch or ProjectedTreeSketch;
+            or FrequencyGridSketch or HermiteGridSketch or SplineGridSketch or TreeSketch or ProjectedTreeSketch;
 
     /// <summary>Whether the count cell of the sketch, if any, is none of its features.</summary>
     static bool CountsRecords(ISketch inner) =>

@@ -15,7 +15,7 @@ public sealed class WeightedSketchTests : IDisposable
         "l2_squared", "lp_p@0.5", "lp_p@1.75", "lp_p@4", "gaussian by landmarks",
     ];
 
-    public static TheoryData<string> PureNames => ["gaussian", "arc_cosine_1", "inner_product", "l1", "l2", "lp_p@1"];
+    public static TheoryData<string> PureNames => ["gaussian", "gaussian/Fourier", "arc_cosine_1", "inner_product", "l1", "l2", "lp_p@1"];
 
     /// <summary>v of sums.json, -1 to 1.</summary>
     static float[] GoldenValues => [.. Enumerable.Range(0, SamplePoints.Count).Select(static i => (i * 31 + 7) % 17 / 8f - 1)];

@@ -44,7 +44,7 @@ public static class Backup
         return report;
     }
 
-    static void CopyDatabase(string from, string to)
+    internal static void CopyDatabase(string from, string to)
     {
         using var source = new SqliteConnection($"Data Source={from};Mode=ReadWrite;Pooling=False");
         using var target = new SqliteConnection($"Data Source={to};Pooling=False");

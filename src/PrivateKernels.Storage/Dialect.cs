@@ -9,7 +9,10 @@ namespace PrivateKernels.Storage;
 abstract class Dialect
 {
     /// <summary>Version of the tables; an older program refuses a newer one.</summary>
-    internal virtual long SchemaVersion => 2;
+    internal abstract long SchemaVersion { get; }
+
+    /// <summary>What brings tables of a version to the next one; no version without an entry can be brought up.</summary>
+    internal abstract IReadOnlyDictionary<long, string[]> Steps { get; }
 
     /// <summary>Tables, indexes and triggers, in the order in which they are made.</summary>
     internal abstract IReadOnlyList<string> Schema { get; }
@@ -36,7 +39,15 @@ abstract class Dialect
     /// <summary>Begins the transaction that makes the tables, alone.</summary>
     internal abstract void BeginCreate(DatabaseSession database);
 
-    /// <summary>After the tables were made, in that transaction.</summary>
+    /// <summary>Whether tables of an older version are as that version made them, as far as it can be told.</summary>
+    internal virtual bool IsOlderSchemaWhole(DatabaseSession database) => true;
+
+    /// <summary>Keeps a sealed copy of the ledger before its tables are changed, where that is not its operator's part.</summary>
+    internal virtual void KeepCopy(long version)
+    {
+    }
+
+    /// <summary>After the tables were made or changed, in that transaction.</summary>
     internal virtual void Created(DatabaseSession database)
     {
     }

@@ -11,8 +11,8 @@ sealed record LedgerIdentity(LedgerPosition Head, byte[] MacKey);
 static class LedgerCheck
 {
     /// <summary>
-    /// Makes a new ledger, or verifies one: not sealed, of a known schema, whole by SQLite's own check, in agreement with
-    /// a replay of its chain, and not behind its witness, which is then brought up to date.
+    /// Makes a new ledger, or verifies one: not sealed, of a known schema (an older one is brought up), whole by SQLite's
+    /// own check, in agreement with a replay of its chain, and not behind its witness, which is then brought up to date.
     /// </summary>
     internal static LedgerIdentity Open(Dialect dialect, DatabaseSession database, IWitness witness)
     {
@@ -25,6 +25,7 @@ static class LedgerCheck
             Create(dialect, database);
         }
         if (IsSealed(database)) throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
+        Migration.Run(dialect, database);
         dialect.BeginSnapshot(database);
         LedgerIdentity identity = Verify(dialect, database);
         database.Execute("COMMIT");
@@ -70,8 +71,10 @@ static class LedgerCheck
 
     static void CheckSchema(Dialect dialect, DatabaseSession database)
     {
-        if (database.Number("SELECT schema_version FROM ledger_head") != dialect.SchemaVersion)
-            throw Corrupt("The tables are of another version of this program.");
+        long version = database.Number("SELECT schema_version FROM ledger_head");
+        Migration.Check(dialect, version);
+        if (version != dialect.SchemaVersion)
+            throw Corrupt($"its tables are of the older version {version}; a start of the server, or a restore, brings them up.");
         // A lost trigger or constraint would be a lost guarantee.
         if (!dialect.IsSchemaWhole(database)) throw Corrupt("A table, index or trigger is missing or altered.");
     }

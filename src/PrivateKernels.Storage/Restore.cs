@@ -38,6 +38,7 @@ public static class Restore
         using WitnessRow? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
         string witnessPath = options.WitnessPath ?? DataDirectory.WitnessPath(path);
         using DatabaseSession database = dialect.Connect(writes: true);
+        if (dialect.HasTables(database)) Migration.Run(dialect, database);
         LedgerIdentity identity = LedgerCheck.Verify(dialect, database);
         LedgerPosition? seen = row is null ? Witness.ReadFile(witnessPath) : row.Read();
         List<string> unposted = Unposted(database, path);

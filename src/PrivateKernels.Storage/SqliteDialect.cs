@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 
 namespace PrivateKernels.Storage;
@@ -7,6 +8,25 @@ namespace PrivateKernels.Storage;
 sealed class SqliteDialect(string path) : Dialect
 {
     internal override IReadOnlyList<string> Schema => Statements;
+
+    internal override long SchemaVersion => 3;
+
+    internal override IReadOnlyDictionary<long, string[]> Steps { get; } = new Dictionary<long, string[]> { [2] = [.. ToThree] };
+
+    internal override void KeepCopy(long version)
+    {
+        string copy = string.Create(CultureInfo.InvariantCulture, $"{path}.version-{version}"), part = copy + ".part";
+        File.Delete(part);
+        Backup.CopyDatabase(path, part);
+        using (DatabaseSession session = new SqliteSession(part, writes: true))
+        {
+            session.Execute("UPDATE ledger_head SET sealed = 1");
+            Settle(session);
+        }
+        using (FileStream file = Disk.Open(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) Disk.Sync(file);
+        File.Move(part, copy, overwrite: true);
+        Disk.SyncDirectory(Path.GetDirectoryName(copy)!);
+    }
 
     internal override DatabaseSession Connect(bool writes) => new SqliteSession(path, writes);
 
@@ -44,6 +64,13 @@ sealed class SqliteDialect(string path) : Dialect
     internal override bool IsDiskError(DbException e) => e is SqliteException { SqliteErrorCode: 10 or 13 };
 
     internal override void Settle(DatabaseSession database) => database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
+
+    /// <summary>From version 2 of the tables, and from the version of another dialect that had the same.</summary>
+    /// <remarks>SQLite writes the new column into the text of the table as <see cref="Tables"/> has it, to the letter.</remarks>
+    internal static readonly string[] ToThree =
+    [
+        "ALTER TABLE uploads ADD COLUMN active_s INTEGER NOT NULL DEFAULT 0", "ALTER TABLE jobs ADD COLUMN lease_until_s INTEGER",
+    ];
 
     /// <summary>Tables and indexes; another dialect has them with its own names of types.</summary>
     internal static readonly string[] Tables =
@@ -85,7 +112,7 @@ sealed class SqliteDialect(string path) : Dialect
         "CREATE INDEX datasets_by_id ON datasets (id, row_id)",
         """
         CREATE TABLE uploads (dataset_uid TEXT NOT NULL, upload_id TEXT NOT NULL, created_s INTEGER NOT NULL,
-          finished INTEGER NOT NULL, row_count INTEGER NOT NULL, batch_count INTEGER NOT NULL,
+          finished INTEGER NOT NULL, row_count INTEGER NOT NULL, batch_count INTEGER NOT NULL, active_s INTEGER NOT NULL DEFAULT 0,
           PRIMARY KEY (dataset_uid, upload_id)) STRICT
         """,
         """
@@ -129,7 +156,7 @@ sealed class SqliteDialect(string path) : Dialect
           query_id TEXT NOT NULL, query_uid TEXT NOT NULL, mark INTEGER NOT NULL, score INTEGER NOT NULL,
           excluded BLOB NOT NULL, creator TEXT NOT NULL, operation_uid TEXT NOT NULL, state INTEGER NOT NULL,
           created_s INTEGER NOT NULL, ended_s INTEGER, row_count INTEGER NOT NULL, labelled_count INTEGER NOT NULL,
-          correct_count INTEGER NOT NULL, UNIQUE (dataset_id, id)) STRICT
+          correct_count INTEGER NOT NULL, lease_until_s INTEGER, UNIQUE (dataset_id, id)) STRICT
         """,
         """
         CREATE TABLE idempotency (method TEXT NOT NULL, parent TEXT NOT NULL, request_id TEXT NOT NULL,

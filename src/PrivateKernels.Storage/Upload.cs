@@ -29,10 +29,11 @@ public sealed class Upload : IDisposable
 {
     readonly DatasetStore _store;
     readonly IUploadFile? _file;
+    long _touched;
 
-    internal Upload(DatasetStore store, DatasetRow dataset, string id, IUploadFile? file)
+    internal Upload(DatasetStore store, DatasetRow dataset, string id, IUploadFile? file, long opened)
     {
-        (_store, Dataset, Id, _file) = (store, dataset, id, file);
+        (_store, Dataset, Id, _file, _touched) = (store, dataset, id, file, opened);
         NextSequence = file?.NextSequence ?? 0;
     }
 
@@ -93,6 +94,7 @@ public sealed class Upload : IDisposable
         {
             CheckHold(file);
             Sync(file);
+            _store.Touch(Dataset, Id, ref _touched);
             return file.DurableSequence;
         }
     }

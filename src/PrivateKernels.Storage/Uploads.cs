@@ -16,11 +16,11 @@ sealed class Uploads(DataDirectory directory)
     {
         uploadId = Checked(uploadId);
         (DatasetRow dataset, UploadRow row) = await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
-        if (row.Finished) return new(store, dataset, uploadId, null);
+        if (row.Finished) return new(store, dataset, uploadId, null, 0);
         IUploadFile file = File(dataset, uploadId, accumulators);
         lock (file.Lock)
         {
-            var upload = new Upload(store, dataset, uploadId, file);
+            var upload = new Upload(store, dataset, uploadId, file, directory.Options.Clock.GetTimestamp());
             file.Holder = upload;
             return upload;
         }
@@ -109,6 +109,19 @@ sealed class Uploads(DataDirectory directory)
             return rows;
         }));
 
+    /// <summary>
+    /// Where servers share a ledger: lets the others see that an upload whose files are here goes on. A few times within
+    /// the time after which it would be discarded.
+    /// </summary>
+    /// <param name="seen">Timestamp of the last call that wrote.</param>
+    internal void Touch(DatasetRow dataset, string uploadId, ref long seen)
+    {
+        TimeProvider clock = directory.Options.Clock;
+        if (!directory.IsShared || clock.GetElapsedTime(seen) < directory.Options.UploadRetention / 8) return;
+        directory.Writer.SubmitAsync("touch", t => UploadRow.Touch(t, dataset.Uid, uploadId)).GetAwaiter().GetResult();
+        seen = clock.GetTimestamp();
+    }
+
     internal void Forget(string datasetUid, string uploadId)
     {
         if (_files.TryRemove((datasetUid, uploadId), out Lazy<IUploadFile>? file)) Close(file.Value);
@@ -155,12 +168,19 @@ sealed class Uploads(DataDirectory directory)
         if (dataset.Definition.Kind == DatasetKind.Imported)
             throw new InvalidFieldException("dataset", dataset.Name, "an imported dataset takes releases, not rows");
         KeyTable.Ensure(t.Database, dataset.Uid, directory.Options.EncryptionKey);
-        if (UploadRow.Find(t.Database, dataset.Uid, uploadId) is { } present) return (dataset, present);
+        if (UploadRow.Find(t.Database, dataset.Uid, uploadId) is { } present)
+        {
+            if (directory.IsShared) UploadRow.Touch(t, dataset.Uid, uploadId);
+            return (dataset, present);
+        }
         DataDirectory.CheckLimit(
             "uploads", t.Database.Number("SELECT COUNT(*) FROM uploads WHERE dataset_uid = $1 AND finished = 0", dataset.Uid),
             directory.Options.MaxOpenUploadsPerDataset);
         t.Database.Execute(
-            "INSERT INTO uploads (dataset_uid, upload_id, created_s, finished, row_count, batch_count) VALUES ($1, $2, $3, 0, 0, 0)",
+            """
+            INSERT INTO uploads (dataset_uid, upload_id, created_s, finished, row_count, batch_count, active_s)
+              VALUES ($1, $2, $3, 0, 0, 0, $3)
+            """,
             dataset.Uid, uploadId, t.Time);
         return (dataset, UploadRow.Find(t.Database, dataset.Uid, uploadId)!);
     }
@@ -207,7 +227,7 @@ sealed class Uploads(DataDirectory directory)
     DateTimeOffset ExpireTime(UploadRow row)
     {
         string directoryPath = directory.DatasetPath(row.DatasetUid);
-        DateTimeOffset last = row.CreateTime;
+        DateTimeOffset last = row.ActiveTime > row.CreateTime ? row.ActiveTime : row.CreateTime;
         if (Directory.Exists(directoryPath))
             foreach (string path in Directory.GetFiles(directoryPath, UploadFile.FilePrefix(row.UploadId) + "*"))
                 last = new[] { last, System.IO.File.GetLastWriteTimeUtc(path) }.Max();
@@ -229,9 +249,14 @@ sealed class Uploads(DataDirectory directory)
 }
 
 /// <summary>An upload as stored.</summary>
-sealed record UploadRow(string DatasetUid, string UploadId, DateTimeOffset CreateTime, bool Finished, long RowCount, long BatchCount)
+/// <param name="ActiveTime">Where servers share a ledger: about when rows came last. Here the files tell.</param>
+sealed record UploadRow(
+    string DatasetUid, string UploadId, DateTimeOffset CreateTime, bool Finished, long RowCount, long BatchCount, DateTimeOffset ActiveTime)
 {
-    const string Select = "SELECT dataset_uid, upload_id, created_s, finished, row_count, batch_count FROM uploads";
+    const string Select = "SELECT dataset_uid, upload_id, created_s, finished, row_count, batch_count, active_s FROM uploads";
+
+    internal static int Touch(Transaction t, string datasetUid, string uploadId) => t.Database.Execute(
+        "UPDATE uploads SET active_s = $1 WHERE dataset_uid = $2 AND upload_id = $3 AND finished = 0", t.Time, datasetUid, uploadId);
 
     internal static UploadRow? Find(DatabaseSession database, string datasetUid, string uploadId) =>
         database.First($"{Select} WHERE dataset_uid = $1 AND upload_id = $2", Read, datasetUid, uploadId);
@@ -241,5 +266,6 @@ sealed record UploadRow(string DatasetUid, string UploadId, DateTimeOffset Creat
     internal static List<UploadRow> All(DatabaseSession database) => database.Query(Select, Read);
 
     static UploadRow Read(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(2)), r.GetInt64(3) != 0, r.GetInt64(4), r.GetInt64(5));
+        r.GetString(0), r.GetString(1), DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(2)), r.GetInt64(3) != 0, r.GetInt64(4), r.GetInt64(5),
+        DateTimeOffset.FromUnixTimeSeconds(r.GetInt64(6)));
 }

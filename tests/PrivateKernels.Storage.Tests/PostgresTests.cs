@@ -83,6 +83,36 @@ public sealed class PostgresTests(PostgresServer server)
         static long Segments(DataDirectory directory) => directory.Read(static d => d.Number("SELECT COUNT(DISTINCT uid) FROM segment_chunks"));
     }
 
+    [Fact]
+    public async Task An_upload_to_one_server_is_judged_by_the_other_by_its_last_rows_and_not_by_its_age()
+    {
+        string connection = server.NewSchema(), id = Guid.NewGuid().ToString();
+        using var left = new Scratch(postgres: new(connection));
+        using var right = new Scratch(postgres: new(connection));
+        var clock = new LaterClock();
+        using DataDirectory first = left.Open(left.Options with { Clock = clock }), second = right.Open(right.Options with { Clock = clock });
+        await Scratch.Create(first, "people", Scratch.Pure);
+        using (Upload upload = await first.Datasets.OpenUploadAsync("people", id))
+        {
+            upload.Append(Scratch.Batch(1, Scratch.Rows(5, 1)));
+            upload.Flush();
+            clock.Later = TimeSpan.FromHours(20);
+            upload.Append(Scratch.Batch(2, Scratch.Rows(5, 2)));
+            upload.Flush();
+        }
+        clock.Later = TimeSpan.FromHours(40);
+        await second.ExpireAsync();
+        Assert.Equal(3ul, first.Datasets.GetUpload("people", id).NextSequence);
+        // Opening it is a sign of life too.
+        using (Upload resumed = await first.Datasets.OpenUploadAsync("people", id)) Assert.Equal(3ul, resumed.NextSequence);
+        clock.Later = TimeSpan.FromHours(60);
+        await second.ExpireAsync();
+        using (Upload last = await first.Datasets.OpenUploadAsync("people", id)) Assert.Equal(3ul, last.NextSequence);
+        clock.Later = TimeSpan.FromHours(90);
+        await second.ExpireAsync();
+        await Scratch.Refused(Reasons.ResourceNotFound, () => Task.FromResult(first.Datasets.GetUpload("people", id)));
+    }
+
     [Theory]
     [InlineData("reserve.after_commit")]
     [InlineData("build.aggregating")]

@@ -34,16 +34,26 @@ static class CrashHost
         }
         DataDirectory? opened = Open(path, postgres);
         if (opened is null) return 75;
-        using (DataDirectory directory = opened)
-        {
-            IReadOnlyList<Build> interrupted = directory.TakeInterruptedBuilds();
-            if (interrupted.Count > 0) await Late(directory);
-            foreach (Build build in interrupted) await EndBuild(directory, build);
-            await Live(directory);
-            await Late(directory);
-        }
+        using (opened) await LiveAsync(opened);
         Say("closed");
         return 0;
+    }
+
+    /// <summary>What is done with each line that a client would have been told.</summary>
+    internal static Action<string> Say { get; set; } = static line =>
+    {
+        Console.Out.WriteLine(line);
+        Console.Out.Flush();
+    };
+
+    /// <summary>The life, or what is left of it.</summary>
+    internal static async Task LiveAsync(DataDirectory directory)
+    {
+        IReadOnlyList<Build> interrupted = directory.TakeInterruptedBuilds();
+        if (interrupted.Count > 0) await Late(directory);
+        foreach (Build build in interrupted) await EndBuild(directory, build);
+        await Live(directory);
+        await Late(directory);
     }
 
     static DataDirectory? Open(string path, PostgresOptions? postgres)
@@ -116,10 +126,4 @@ static class CrashHost
     }
 
     static string Id(string prefix) => $"{prefix}000000-0000-0000-0000-000000000000";
-
-    static void Say(string line)
-    {
-        Console.Out.WriteLine(line);
-        Console.Out.Flush();
-    }
 }

@@ -34,6 +34,20 @@ public sealed class CrashTests
         CheckEnd(scratch, first, second);
     }
 
+    [Fact]
+    public async Task A_kill_at_every_point_again_and_in_recoveries_too_changes_nothing_about_the_end()
+    {
+        int each = Scale.Of(8, 100);
+        using Scratch scratch = Scratch.InMemory();
+        using Process process = Start([], ["crash-images", scratch.Path, $"{each}"]);
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, await errors);
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (string failpoint in Failpoints.Select(static row => row.Data)) Assert.Contains($"{failpoint} {each}", lines);
+    }
+
     [Theory]
     [MemberData(nameof(DurableSteps))]
     public async Task A_failed_durable_step_ends_the_process_without_a_reply(string failpoint)
@@ -92,25 +106,26 @@ public sealed class CrashTests
     {
         // Disk calls only, so that the tracer stops nothing else.
         string[] under = tracer is null ? [] :
-            ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", scratch.Trace, "-e", "trace=fsync,fdatasync,pwrite64"];
-        string[] command = [.. under, .. tracer ?? [], Environment.ProcessPath!];
-        var start = new ProcessStartInfo(command[0], command[1..])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
-            start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
-        foreach (string argument in (string[])[host, scratch.Path, failpoint, action]) start.ArgumentList.Add(argument);
-        if (connection is not null) start.ArgumentList.Add(connection);
-        // The process lives for a moment: quick code at once is worth more than fast code later.
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        using Process process = Process.Start(start)!;
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-o", scratch.Trace, "-e", "trace=fsync,fdatasync,pwrite64", .. tracer];
+        string[] more = connection is null ? [] : [connection];
+        using Process process = Start(under, [host, scratch.Path, failpoint, action, .. more]);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         string text = await errors;
         if (process.ExitCode is not (0 or 74 or 75 or 76 or 137)) Assert.Fail(text);
         return new(process.ExitCode, output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    /// <summary>This program as a host (<see cref="Program"/>), which may be killed.</summary>
+    internal static Process Start(string[] under, string[] arguments)
+    {
+        bool isDotnet = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
+        string[] assembly = isDotnet ? [typeof(CrashTests).Assembly.Location] : [];
+        string[] command = [.. under, Environment.ProcessPath!, .. assembly, .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // The process lives for a moment: quick code at once is worth more than fast code later.
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        return Process.Start(start)!;
     }
 }

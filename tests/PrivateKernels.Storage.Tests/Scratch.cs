@@ -24,7 +24,7 @@ sealed class Scratch : IDisposable
     /// <summary>
     /// Where memory serves as a disk: an fsync costs nothing there, and for what is done to a file at rest it is the same.
     /// </summary>
-    internal static Scratch InMemory() => Directory.Exists("/dev/shm")
+    internal static Scratch InMemory() => Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > 1L << 30
         ? new(Directory.CreateDirectory($"/dev/shm/pk-storage-{Guid.NewGuid():N}").FullName, null, isOwned: true)
         : new();
 

@@ -50,6 +50,14 @@ sealed class ServerProcess : IDisposable
         _process.WaitForExit();
     }
 
+    /// <summary>The exit code of a server that ends by itself, and what it said on standard error.</summary>
+    internal async Task<(int ExitCode, string Error)> EndAsync()
+    {
+        string error = await _process.StandardError.ReadToEndAsync();
+        await _process.WaitForExitAsync();
+        return (_process.ExitCode, error);
+    }
+
     /// <summary>SIGTERM; the exit code of a server that ends by itself.</summary>
     internal async Task<int> TerminateAsync()
     {

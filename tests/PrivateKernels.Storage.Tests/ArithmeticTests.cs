@@ -5,7 +5,7 @@ namespace PrivateKernels.Tests;
 
 public sealed class ArithmeticTests
 {
-    const int Sequences = 10_000;
+    static readonly int Sequences = Scale.Of(10_000, 1_000_000);
 
     /// <summary>
     /// Random limits and spends of a few decimals, holds, posts and returns, against integers without bounds: refused
@@ -18,7 +18,7 @@ public sealed class ArithmeticTests
         using DataDirectory directory = scratch.Open();
         int refused = await directory.Writer.SubmitAsync("sequences", t =>
         {
-            var random = new PublicRandom(20_261_124);
+            var random = new PublicRandom(Scale.Seed(20_261_124));
             int count = 0;
             for (int i = 0; i < Sequences; i++) count += RunSequence(t, random, i);
             return count;

@@ -50,7 +50,7 @@ public sealed class BackupTests
     [Fact]
     public async Task A_restore_after_which_spends_may_be_lost_charges_the_whole_limit_whatever_was_held()
     {
-        for (int round = 0; round < 10; round++)
+        for (int round = 0; round < Scale.Of(10, 200); round++)
         {
             using var scratch = new Scratch();
             using var other = new Scratch();
@@ -206,6 +206,11 @@ public sealed class BackupTests
             await Scratch.Refused(
                 Reasons.ReleaseExists, () => directory.Ledger.ReserveAsync(Scratch.Request("people", $"held{i}", Scratch.Measurement(0.1))));
         }
+        // Nor does a new dataset about the same people have more, nor one that says it is about others.
+        await directory.Datasets.DeleteAsync(Scratch.Call("DeleteDataset", "datasets/more"), "more", "", true, static _ => []);
+        await Scratch.Refused(Reasons.AccountMismatch, () => Scratch.Create(directory, "more", Scratch.Pure, population: "others"));
+        await Scratch.Create(directory, "more", Scratch.Pure);
+        await Scratch.Refused(Reasons.BudgetExhausted, () => directory.Ledger.ReserveAsync(Scratch.Hold("more", "y", 1)));
         // An owner may raise the limit: an explicit act with an entry of its own.
         await directory.Datasets.UpdateBudgetAsync(
             Scratch.Call("UpdateBudget", "datasets/more"), "more", new(CostUnit.Epsilon, Units.OfEpsilon(2), 0), "after the restore", static _ => []);

@@ -17,7 +17,8 @@ static class CrashHost
     /// <param name="path">Data directory.</param>
     /// <param name="failpoint">Where to stop; "none" = nowhere.</param>
     /// <param name="postgres">Where the ledger is; null = SQLite.</param>
-    /// <param name="action">"kill" (SIGKILL), "fail" (an I/O error), or "restore" (SIGKILL in a restore that accepts loss).</param>
+    /// <param name="action">"kill" (SIGKILL), "fail" (an I/O error), "restore" (SIGKILL in a restore that accepts
+    /// loss), or "hold" (open the directory and do nothing until the input ends).</param>
     internal static async Task<int> Run(string path, string failpoint, string action, PostgresOptions? postgres)
     {
         Failpoint.Action = name =>
@@ -34,7 +35,16 @@ static class CrashHost
         }
         DataDirectory? opened = Open(path, postgres);
         if (opened is null) return 75;
-        using (opened) await LiveAsync(opened);
+        using (opened)
+        {
+            if (action == "hold")
+            {
+                Say("open");
+                await Console.In.ReadToEndAsync();
+                return 0;
+            }
+            await LiveAsync(opened);
+        }
         Say("closed");
         return 0;
     }

@@ -50,7 +50,7 @@ static class CrashImages
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"killed at {image.Failpoint}, after '{image.Lines.LastOrDefault()}'", e);
+            throw new InvalidOperationException($"killed at {image.Failpoint}, after '{(image.Lines is [.., var last] ? last : "nothing")}'", e);
         }
     }
 

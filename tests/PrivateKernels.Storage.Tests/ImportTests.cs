@@ -13,7 +13,7 @@ public sealed class ImportTests
         byte[] file = await Make(directory, "r");
         LedgerPosition head = directory.Ledger.Head;
         string before = Convert.ToHexString(head.Hash.Span);
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < Scale.Of(20, 500); i++)
         {
             byte[] forged = Forged(file, i);
             LedgerCertificate invented = new(

@@ -7,6 +7,9 @@ public abstract class LedgerBattery
 {
     internal abstract Scratch NewScratch();
 
+    /// <summary>Rounds of 256 callers.</summary>
+    internal abstract int Races { get; }
+
     [Fact]
     public async Task Ten_spends_of_a_tenth_fit_and_the_eleventh_is_refused()
     {
@@ -28,8 +31,8 @@ public abstract class LedgerBattery
     public async Task One_of_256_callers_gets_the_last_unit()
     {
         using Scratch scratch = NewScratch();
-        using DataDirectory directory = scratch.Open();
-        for (int round = 0; round < 3; round++)
+        using DataDirectory directory = scratch.Open(scratch.Options with { MaxDatasets = Races });
+        for (int round = 0; round < Races; round++)
         {
             string dataset = $"people{round}";
             await Scratch.Create(directory, dataset, new(CostUnit.Epsilon, 1, 0));

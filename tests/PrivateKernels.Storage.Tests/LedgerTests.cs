@@ -4,6 +4,8 @@ public sealed class LedgerTests : LedgerBattery
 {
     internal override Scratch NewScratch() => new();
 
+    internal override int Races => Scale.Of(100, 10_000);
+
     [Fact]
     public async Task Validating_writes_not_a_byte_and_refuses_the_same()
     {

@@ -1,21 +1,48 @@
+using System.Security.Cryptography;
+
 namespace PrivateKernels.Tests;
 
 public sealed class LifecycleTests
 {
+    const ulong Seed = 20260114;
+
     [Fact]
-    public async Task A_long_ledger_is_written_in_groups_and_verified_at_the_next_start()
+    public async Task A_start_on_a_long_ledger_comes_to_the_state_of_the_model()
     {
-        const int Count = 2_000;
+        int spends = Scale.Of(50_000, 500_000);
         using var scratch = new Scratch();
-        using (DataDirectory directory = scratch.Open(scratch.Options with { MaxReleasesPerDataset = Count }))
+        long posted = 0, held = 0;
+        using (DataDirectory directory = scratch.Open())
         {
-            await Scratch.Create(directory, "people", Scratch.Pure);
-            await Task.WhenAll(Enumerable.Range(0, Count).Select(i => directory.Ledger.ReserveAsync(Scratch.Hold("people", $"r{i}", 1))));
+            await Scratch.Create(directory, "people", new(CostUnit.Epsilon, 1L << 40, 0));
+            ReserveRequest request = Scratch.Hold("people", "r", 1);
+            byte[] sha256 = SHA256.HashData("release"u8);
+            await directory.Writer.SubmitAsync("model", t =>
+            {
+                var random = new PublicRandom(Scale.Seed(Seed));
+                StoredDataset dataset = DatasetTable.GetActive(t.Database, "people");
+                Account account = AccountTable.Get(t.Database, dataset.AccountId!.Value);
+                for (int i = 0; i < spends; i++)
+                {
+                    long units = 1 + random.NextBelow(1_000);
+                    ReservationRow reservation = ReservationTable.Reserve(
+                        t, request with { ReleaseId = $"r{i}", Cost = new(CostUnit.Epsilon, units), Call = Scratch.Call("CreateRelease", "datasets/people") },
+                        dataset, account);
+                    if (i == 7) held += units;
+                    else if (random.NextBelow(2) == 0) ReservationTable.Void(t, reservation.Id, 1, "CANCELLED", "cancelled");
+                    else
+                    {
+                        ReservationTable.Post(t, reservation.Id, 1, new(sha256, 1));
+                        posted += units;
+                    }
+                }
+                return 0;
+            });
         }
-        LedgerIdentity identity;
-        using (var session = new SqliteSession(scratch.FileOf("pk.db"), writes: true))
-        using (var witness = new Witness(scratch.FileOf("witness")))
-            identity = LedgerCheck.Open(new SqliteDialect(scratch.FileOf("pk.db")), session, witness);
-        Assert.Equal(Count + 2, identity.Head.Sequence);
+        using DataDirectory again = scratch.Open();
+        AccountRow row = again.Datasets.GetBudget("people")!;
+        Assert.Equal((posted, held), (row.SpentUnits, row.ReservedUnits));
+        Assert.Equal(2 * spends + 1, again.Ledger.Head.Sequence);
+        Assert.Equal("r7", Assert.Single(again.TakeInterruptedBuilds()).Release.Id);
     }
 }

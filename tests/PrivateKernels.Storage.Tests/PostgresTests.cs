@@ -5,6 +5,8 @@ namespace PrivateKernels.Tests;
 public sealed class PostgresLedgerTests(PostgresServer server) : LedgerBattery
 {
     internal override Scratch NewScratch() => new(postgres: new(server.NewSchema()));
+
+    internal override int Races => Scale.Of(10, 1_000);
 }
 
 /// <summary>Several servers over one PostgreSQL.</summary>

@@ -13,7 +13,7 @@ public sealed class HostileTests
     static readonly float[] Values =
     [
         float.NaN, BitConverter.UInt32BitsToSingle(0x7f800001), float.PositiveInfinity, float.NegativeInfinity, 3e38f, -3e38f,
-        float.MaxValue, -0.0f, float.Epsilon, -1e-40f, 1.0000001f, -1e-7f, 2, 1e13f, 0, 1,
+        float.MaxValue, float.MinValue, -1.1e12f, -0.0f, float.Epsilon, -1e-40f, 1.0000001f, -1e-7f, 2, 1e13f, 0, 1,
     ];
 
     static CancellationToken Now => TestContext.Current.CancellationToken;

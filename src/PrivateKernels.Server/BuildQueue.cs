@@ -86,15 +86,23 @@ sealed class BuildQueue : IAsyncDisposable
     }
 
     /// <summary>Where servers share a ledger: keeps the builds that are here, takes up those of a server that is gone.</summary>
-    async Task KeepAsync()
+    Task KeepAsync() => EveryTurnAsync(
+        async () =>
+        {
+            foreach (Build build in await _directory.KeepBuildsAsync()) TakeUp(build);
+        },
+        _stopping.Token);
+
+    /// <summary>Does something several times within a lease, until the server stops.</summary>
+    internal static async Task EveryTurnAsync(Func<Task> keep, CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(KeepInterval);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            while (await timer.WaitForNextTickAsync(stopping))
                 try
                 {
-                    foreach (Build build in await _directory.KeepBuildsAsync()) TakeUp(build);
+                    await keep();
                 }
                 catch (StorageException)
                 {

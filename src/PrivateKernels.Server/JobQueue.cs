@@ -29,12 +29,8 @@ sealed class JobQueue : IAsyncDisposable
         DataDirectory directory, Engines engines, ReleaseCache cache, QueryGate gate, LimitsOptions limits, JsonLog log)
     {
         (_directory, _engines, _cache, _gate, _most, _log) = (directory, engines, cache, gate, limits.QueuedBuilds + 1, log);
-        foreach (JobRow job in directory.Jobs.ListUnfinished())
-        {
-            Interlocked.Increment(ref _accepted);
-            Enqueue(job);
-        }
-        _worker = Task.Run(WorkAsync);
+        foreach (JobRow job in directory.Jobs.ListUnfinished()) TakeUp(job);
+        _worker = Task.WhenAll(Task.Run(WorkAsync), KeepAsync());
     }
 
     /// <summary>Jobs that wait or run.</summary>
@@ -58,6 +54,20 @@ sealed class JobQueue : IAsyncDisposable
         // Refused only while the server stops: the next start takes the job up.
         if (!_waiting.Writer.TryWrite(run)) Remove(run);
     }
+
+    void TakeUp(JobRow job)
+    {
+        Interlocked.Increment(ref _accepted);
+        Enqueue(job);
+    }
+
+    /// <summary>Where servers share a ledger: keeps the jobs that are here, takes up those of a server that is gone.</summary>
+    Task KeepAsync() => BuildQueue.EveryTurnAsync(
+        async () =>
+        {
+            foreach (JobRow job in await _directory.Jobs.KeepAsync()) TakeUp(job);
+        },
+        _stopping.Token);
 
     internal JobRun? Find(string operationUid) => _runs.GetValueOrDefault(operationUid);
 

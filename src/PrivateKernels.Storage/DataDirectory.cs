@@ -188,6 +188,8 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Whether other servers use the same ledger.</summary>
     internal bool IsShared => _dialect.IsShared;
 
+    internal long JobLeaseSeconds => _dialect.JobLeaseSeconds;
+
     internal string DatasetPath(string uid) => Path.Combine(_path, "datasets", uid);
 
     internal string DatasetsPath => Path.Combine(_path, "datasets");
@@ -210,18 +212,28 @@ public sealed class DataDirectory : IDisposable
 
     internal string ReleasePath(string uid) => Path.Combine(ReleasesPath, $"{uid}.pkr");
 
-    /// <summary>Runs a query on a connection of its own; it sees what is committed.</summary>
+    /// <summary>
+    /// Runs a query on a connection of its own; it sees what is committed. A file that cannot be read ends the process; a
+    /// database that others serve may come back, and until then it is LEDGER_NOT_SERVING.
+    /// </summary>
     internal T Read<T>(Func<DatabaseSession, T> query)
     {
-        if (Writer.HasFailed) throw new StorageException(Reasons.LedgerNotServing, "The ledger does not serve.");
-        if (!_readers.TryTake(out DatabaseSession? session)) session = _dialect.Connect(writes: false);
+        if (Writer.HasFailed) throw LedgerWriter.NotServing();
+        DatabaseSession? session = null;
         try
         {
+            if (!_readers.TryTake(out session)) session = _dialect.Connect(writes: false);
             return query(session);
+        }
+        catch (DbException e) when (_dialect.IsFatal(e))
+        {
+            session?.Dispose();
+            session = null;
+            throw IsShared ? LedgerWriter.NotServing(e) : Writer.Fail(74, "The ledger could not be read.", e);
         }
         finally
         {
-            _readers.Add(session);
+            if (session is not null) _readers.Add(session);
         }
     }
 

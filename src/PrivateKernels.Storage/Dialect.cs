@@ -23,6 +23,8 @@ abstract class Dialect
     /// <summary>How long a build is its server's own without a sign of life; 0 where there is only one server.</summary>
     internal virtual long LeaseSeconds => 0;
 
+    internal long JobLeaseSeconds => 10 * LeaseSeconds;
+
     internal abstract DatabaseSession Connect(bool writes);
 
     /// <summary>Whether the tables were made.</summary>

@@ -47,6 +47,28 @@ public sealed class JobStore
     public IReadOnlyList<JobRow> ListUnfinished() =>
         [.. _directory.Read(JobTable.All).Where(job => job.State == JobState.Queued && IsHere(job))];
 
+    /// <summary>
+    /// Where servers share a ledger: a sign of life for the jobs that are here, and those of a server that is gone, which
+    /// begin here anew. To be called with <see cref="DataDirectory.KeepBuildsAsync"/>. Nothing otherwise.
+    /// </summary>
+    public async Task<IReadOnlyList<JobRow>> KeepAsync()
+    {
+        if (!_directory.IsShared) return [];
+        long now = _directory.Options.Clock.GetUtcNow().ToUnixTimeSeconds(), lease = _directory.JobLeaseSeconds;
+        string[] mine = [.. _directory.Read(d => JobTable.Due(d, now + lease / 2)).Where(IsHere).Select(static job => job.Uid)];
+        if (mine.Length == 0 && _directory.Read(d => JobTable.Due(d, now)).Count == 0) return [];
+        List<JobRow> taken = await _directory.Writer.SubmitAsync("jobleases", t =>
+        {
+            // Own ones first: a server that was only slow keeps its jobs.
+            foreach (string uid in mine) JobTable.Renew(t, uid);
+            List<JobRow> gone = JobTable.Due(t.Database, t.Time.ToUnixTimeSeconds());
+            foreach (JobRow job in gone) JobTable.Renew(t, job.Uid);
+            return gone;
+        }).ConfigureAwait(false);
+        taken.ForEach(Claim);
+        return taken;
+    }
+
     /// <summary>Forgets a job and its predictions. Whoever runs it stops it first.</summary>
     public async Task<byte[]> DeleteAsync(Call call, string datasetId, string id, byte[] reply)
     {
@@ -63,9 +85,23 @@ public sealed class JobStore
         return bytes;
     }
 
-    /// <summary>Ends a job that is under way; nothing happens to one that has ended or is gone.</summary>
-    public Task EndAsync(JobRow job, JobState state, JobCounts counts, string reason = "", string message = "") =>
-        _directory.Writer.SubmitAsync("jobend", t => JobTable.End(t, job.Uid, state, counts, reason, message));
+    /// <summary>
+    /// Ends a job that is under way; nothing happens to one that has ended or is gone. Where servers share a ledger, its
+    /// predictions are put where every server finds them.
+    /// </summary>
+    public async Task EndAsync(JobRow job, JobState state, JobCounts counts, string reason = "", string message = "")
+    {
+        if (state == JobState.Succeeded)
+            await _directory.Replica.ShareAsync("release_chunks", job.Uid, _directory.PredictionPath(job.Uid)).ConfigureAwait(false);
+        await _directory.Writer.SubmitAsync("jobend", t =>
+        {
+            bool ended = JobTable.End(t, job.Uid, state, counts, reason, message);
+            // It was deleted meanwhile.
+            if (t.Dialect.IsShared && JobTable.FindByUid(t.Database, job.Uid) is null)
+                t.Database.Execute("DELETE FROM release_chunks WHERE uid = $1", job.Uid);
+            return ended;
+        }).ConfigureAwait(false);
+    }
 
     /// <summary>The dataset whose rows are classified; DATASET_DELETED once it is.</summary>
     public DatasetRow Query(JobRow job) =>
@@ -124,8 +160,8 @@ public sealed class JobStore
     bool IsHere(JobRow job) => !_directory.IsShared || File.Exists(_directory.PredictionPath(job.Uid));
 
     /// <summary>
-    /// The file of predictions, durable before the job is, says which of the servers runs it: no other could go on with it,
-    /// and two that ran it would compute everything twice.
+    /// The file of predictions says which of the servers runs a job, and gives signs of life for it. Should one come back
+    /// whose job was taken over, both come to the same bits.
     /// </summary>
     void Claim(JobRow job)
     {
@@ -137,7 +173,9 @@ public sealed class JobStore
 
     IEnumerable<PredictionBlock> ReadBlocks(JobRow job, long firstRow)
     {
-        using PredictionFile file = PredictionFile.Open(_directory.PredictionPath(job.Uid), job.Uid) ?? throw Corrupt(job);
+        string path = _directory.PredictionPath(job.Uid);
+        _directory.Replica.Fetch("release_chunks", job.Uid, path, PredictionFile.SizeOf(job.Counts.Rows));
+        using PredictionFile file = PredictionFile.Open(path, job.Uid) ?? throw Corrupt(job);
         for (long row = firstRow; row < job.Counts.Rows;)
         {
             PredictionBlock block = file.Read(row / PredictionFile.BlockRows) ?? throw Corrupt(job);

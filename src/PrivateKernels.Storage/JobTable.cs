@@ -43,15 +43,24 @@ static class JobTable
         t.Database.Execute(
             """
             INSERT INTO jobs (uid, dataset_id, dataset_uid, id, release_id, release_uid, query_id, query_uid, mark, score, excluded,
-              creator, operation_uid, state, created_s, row_count, labelled_count, correct_count)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, 0, 0, 0)
+              creator, operation_uid, state, created_s, row_count, labelled_count, correct_count, lease_until_s)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, 0, 0, 0, $15)
             """,
             uid, release.DatasetId, release.DatasetUid, job.Id, release.Id, release.Uid, query.Id, query.Uid,
-            DatasetTable.LastCommit(t.Database, query.Uid), (long)job.Score, Bytes(job.Excluded), job.Creator, operationUid, t.Time);
+            DatasetTable.LastCommit(t.Database, query.Uid), (long)job.Score, Bytes(job.Excluded), job.Creator, operationUid, t.Time,
+            t.JobLeaseUntil);
         JobRow row = FindByUid(t.Database, uid)!;
         ReleaseTable.InsertOperation(t, operationUid, row.DatasetId, row.Name, job.Creator);
         return row;
     }
+
+    /// <summary>Jobs under way whose server gave no sign of life that reaches beyond a time.</summary>
+    internal static List<JobRow> Due(DatabaseSession database, long seconds) =>
+        database.Query($"{Select} WHERE state = 1 AND COALESCE(lease_until_s, 0) < $1 ORDER BY row_id", Read, seconds);
+
+    /// <summary>A sign of life for a job that is under way.</summary>
+    internal static void Renew(Transaction t, string uid) =>
+        t.Database.Execute("UPDATE jobs SET lease_until_s = $1 WHERE uid = $2 AND state = 1", t.JobLeaseUntil, uid);
 
     /// <summary>Ends a job that is under way, with its operation; false if it has ended or is gone.</summary>
     internal static bool End(Transaction t, string uid, JobState state, JobCounts counts, string reason, string message)
@@ -68,6 +77,7 @@ static class JobTable
     internal static void Delete(Transaction t, JobRow job)
     {
         t.Database.Execute("DELETE FROM jobs WHERE uid = $1", job.Uid);
+        if (t.Dialect.IsShared) t.Database.Execute("DELETE FROM release_chunks WHERE uid = $1", job.Uid);
         t.Database.Execute("DELETE FROM operations WHERE uid = $1", job.OperationUid);
     }
 

@@ -81,7 +81,8 @@ sealed class LedgerWriter : IDisposable
         _queue.Dispose();
     }
 
-    static StorageException NotServing() => new(Reasons.LedgerNotServing, "The ledger does not serve.");
+    internal static StorageException NotServing(Exception? cause = null) =>
+        new(Reasons.LedgerNotServing, "The ledger does not serve.", null, cause);
 
     void Run()
     {

@@ -23,6 +23,9 @@ sealed class PredictionFile : IDisposable
 
     PredictionFile(FileStream file, string uid) => (_file, _uidCrc) = (file, Crc32C.Compute(Guid.Parse(uid).ToByteArray()));
 
+    /// <summary>Bytes of the predictions of so many rows.</summary>
+    internal static long SizeOf(long rows) => rows * RowBytes + (rows + BlockRows - 1) / BlockRows * HeaderBytes;
+
     /// <summary>For writing, made if missing.</summary>
     internal static PredictionFile OpenOrCreate(string path, string uid) =>
         new(Disk.Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read), uid);

@@ -89,6 +89,24 @@ sealed class Replica(DataDirectory directory, Dialect dialect)
         return await commit().ConfigureAwait(false);
     }
 
+    /// <summary>Puts a file where every server finds it.</summary>
+    internal Task ShareAsync(string table, string uid, string path) => !dialect.IsShared
+        ? Task.CompletedTask
+        : Task.Run(() =>
+        {
+            using DatabaseSession database = dialect.Connect(writes: true);
+            database.Execute("BEGIN");
+            SharedFiles.Store(database, table, uid, path);
+            database.Execute("COMMIT");
+        });
+
+    /// <summary>Brings a file here that another server put there, unless it is here with all its bytes.</summary>
+    internal void Fetch(string table, string uid, string path, long bytes)
+    {
+        if (dialect.IsShared && !(File.Exists(path) && new FileInfo(path).Length == bytes))
+            directory.Read(d => SharedFiles.TryFetch(d, table, uid, path));
+    }
+
     /// <summary>Deletes rows that were put there for a commit that never came, once their upload's time is over.</summary>
     internal void Sweep()
     {

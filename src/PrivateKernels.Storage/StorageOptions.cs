@@ -9,7 +9,9 @@ public delegate void FatalExit(int exitCode, string message, Exception? cause);
 /// <summary>A ledger in PostgreSQL.</summary>
 /// <param name="ConnectionString">Off this machine with SSL Mode=VerifyFull, unless <paramref name="AllowInsecure"/>.</param>
 /// <param name="RequireSynchronousStandby">Neither start nor spend while no standby is synchronous.</param>
-/// <param name="LeaseSeconds">Another server takes a build over after this time without a sign of life.</param>
+/// <param name="LeaseSeconds">
+/// Another server takes a build over after this time without a sign of life, and a classification job after ten times that.
+/// </param>
 public sealed record PostgresOptions(
     string ConnectionString, bool RequireSynchronousStandby = false, bool AllowInsecure = false, long LeaseSeconds = 30)
 {

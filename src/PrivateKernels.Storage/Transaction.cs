@@ -19,6 +19,12 @@ sealed class Transaction(Dialect dialect, DatabaseSession database, LedgerPositi
     /// <summary>Until when a build that is begun now is its server's own, in seconds; null where there is one server.</summary>
     internal long? LeaseUntil => Dialect.IsShared ? Time.ToUnixTimeSeconds() + Dialect.LeaseSeconds : null;
 
+    /// <summary>
+    /// As <see cref="LeaseUntil"/> for a classification job: no other server has its predictions so far, so it waits longer
+    /// for a server that only restarts.
+    /// </summary>
+    internal long? JobLeaseUntil => Dialect.IsShared ? Time.ToUnixTimeSeconds() + Dialect.JobLeaseSeconds : null;
+
     /// <summary>Last entry, those of this transaction included.</summary>
     internal LedgerPosition Head { get; private set; } = head;
 

@@ -57,6 +57,40 @@ public sealed class JobStoreTests(PostgresServer server)
     }
 
     [Fact]
+    public async Task A_job_of_a_server_that_lost_its_disk_is_taken_over_and_read_on_every_server()
+    {
+        string connection = server.NewSchema();
+        using var left = new Scratch(postgres: new(connection));
+        using var right = new Scratch(postgres: new(connection));
+        var clock = new LaterClock();
+        using DataDirectory second = right.Open(right.Options with { Clock = clock });
+        JobRow job;
+        using (DataDirectory first = left.Open(left.Options with { Clock = clock }))
+        {
+            job = await CreateAsync(first);
+            // Alive: whatever time passes, the job is its own.
+            clock.Later = TimeSpan.FromMinutes(4);
+            Assert.Empty(await first.Jobs.KeepAsync());
+            clock.Later = TimeSpan.FromMinutes(8);
+            Assert.Empty(await second.Jobs.KeepAsync());
+            Assert.Empty(await first.Jobs.KeepAsync());
+        }
+        Directory.Delete(left.FileOf("predictions"), recursive: true);
+        using DataDirectory empty = left.Open(left.Options with { Clock = clock });
+        Assert.Empty(empty.Jobs.ListUnfinished());
+        clock.Later = TimeSpan.FromMinutes(14);
+        Assert.Equal(job.Uid, Assert.Single(await second.Jobs.KeepAsync()).Uid);
+        Assert.Empty(await empty.Jobs.KeepAsync());
+        JobRow ended = await FinishAsync(second, job);
+        Assert.Equal(Rows, empty.Jobs.Read(ended, 0).Sum(static b => b.Classes.Length));
+        // What a server that comes back has of it, by half, does not count.
+        using (var stale = new FileStream(left.FileOf($"predictions/{job.Uid}.pkp"), FileMode.Open)) stale.SetLength(100);
+        Assert.Equal(second.Jobs.Read(ended, 0).SelectMany(static b => b.Margins), empty.Jobs.Read(ended, 0).SelectMany(static b => b.Margins));
+        await empty.Jobs.DeleteAsync(Scratch.Call("DeleteClassificationJob", ended.Name), "people", "job", []);
+        Assert.Equal(0, second.Read(d => d.Number("SELECT COUNT(*) FROM release_chunks WHERE uid = $1", job.Uid)));
+    }
+
+    [Fact]
     public async Task Of_several_servers_only_the_one_that_created_a_job_goes_on_with_it()
     {
         string connection = server.NewSchema();

@@ -38,6 +38,24 @@ public sealed class LedgerTests : LedgerBattery
         Assert.Equal(0, reader.Number("SELECT COUNT(*) FROM reservations"));
     }
 
+    [Fact]
+    public async Task A_database_that_cannot_be_read_any_more_ends_the_process()
+    {
+        using var scratch = new Scratch();
+        using (DataDirectory directory = scratch.Open()) await Scratch.Create(directory, "people", Scratch.Pure);
+        using DataDirectory again = scratch.Open();
+        // The pages that are in memory are still good.
+        again.Read(static d => d.Execute("PRAGMA shrink_memory"));
+        using (var file = new FileStream(scratch.FileOf("pk.db"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.Position = 4096;
+            file.Write(new byte[file.Length - 4096]);
+        }
+        await Scratch.Refused(Reasons.LedgerNotServing, () => Task.FromResult(again.Datasets.Get("people")));
+        Assert.Equal(74, Assert.Single(scratch.Exits).Code);
+        await Scratch.Refused(Reasons.LedgerNotServing, () => Task.FromResult(again.Datasets.Get("people")));
+    }
+
     internal static byte[] ReadShared(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);

@@ -115,6 +115,24 @@ public sealed class PostgresTests(PostgresServer server)
         await Scratch.Refused(Reasons.ResourceNotFound, () => Task.FromResult(first.Datasets.GetUpload("people", id)));
     }
 
+    [Fact]
+    public async Task A_connection_that_was_cut_is_replaced_for_reading()
+    {
+        string connection = $"{server.NewSchema()};Application Name=cut";
+        using var scratch = new Scratch(postgres: new(connection));
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Pure);
+        Assert.Equal("people", directory.Datasets.Get("people").Id);
+        PostgresServer.Run(
+            server.Connection("postgres"), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'");
+        await Scratch.Refused(Reasons.LedgerNotServing, () => Task.FromResult(directory.Datasets.Get("people")));
+        Assert.Equal("people", directory.Datasets.Get("people").Id);
+        Assert.Empty(scratch.Exits);
+        // What the writer's connection had begun is not known: a spend ends the process.
+        await Scratch.Refused(Reasons.LedgerNotServing, () => directory.Ledger.ReserveAsync(Scratch.Hold("people", "r", 1)));
+        Assert.Equal(74, Assert.Single(scratch.Exits).Code);
+    }
+
     [Theory]
     [InlineData("reserve.after_commit")]
     [InlineData("build.aggregating")]

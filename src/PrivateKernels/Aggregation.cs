@@ -4,8 +4,8 @@ namespace PrivateKernels;
 /// Adds batches of private rows to the exact cells of a measurement. What it holds is private until noise is added.
 /// </summary>
 /// <remarks>
-/// Guarantee: which calls reach sketch and engine depends on the number of batches and classes alone: every class gets one
-/// call per batch, also where it has no rows.
+/// Guarantee: every class gets its calls for every batch, also where it has no rows; how many calls depends on the number of
+/// batches and classes, and for the few sketches that cut a batch of more than 2^14 rows (2^18: l2) on the rows of a class.
 /// </remarks>
 sealed class Aggregation(Measurement measurement, IEngine engine, long[] cells)
 {

@@ -7,7 +7,7 @@ namespace PrivateKernels;
 sealed record AuditCase(string Function, SketchMethod? Method = null, double Exponent = 0)
 {
     /// <summary>Exponents of functions that take one: each kind of sketch that serves them.</summary>
-    static readonly double[] Exponents = [0, 0.5, 1, 1.5, 2, 4];
+    static readonly double[] Exponents = [0, 0.5, 1, 1.5, 1.75, 2, 4];
 
     /// <summary>Sizes tried in turn: the first that the sketch accepts keeps the audit fast.</summary>
     static readonly int[] Sizes = [16, 32, 64, 0];

@@ -13,7 +13,10 @@ static class ShapeCheck
         foreach (AuditCase audited in AuditCase.Of(effort))
             foreach (int classes in (int[])[0, 3])
             {
-                AuditSetting setting = new(2, MechanismKind.RoundedNormal, Adjacency.AddOrRemoveOne, Classes: classes);
+                // Trees and the paper's structures take no other noise.
+                MechanismKind mechanism = audited.Method is SketchMethod.Tree or SketchMethod.Paper or SketchMethod.PaperPlus
+                    ? MechanismKind.DiscreteLaplace : MechanismKind.RoundedNormal;
+                AuditSetting setting = new(2, mechanism, Adjacency.AddOrRemoveOne, Classes: classes);
                 if (audited.Plan(product, setting) is not { } measurement) continue;
                 if (Calls(product, measurement, setting) is { } branch)
                     return AuditOutcome.Broken($"{audited.Function}, {setting}: {branch}");

@@ -60,7 +60,7 @@ public sealed class CoordinateGridSketch : ISketch
 
     public int CellCount => Domain.Dimension * Features + (IsCentred ? 2 : 1);
 
-    public long LargestCell => Math.Max(CountWeight, MostPower);
+    public long LargestCell => Math.Max(2L * Half * GridRows.Length, Math.Max(CountWeight, MostPower));
 
     public double OperationsPerRecord => 20.0 * Domain.Dimension;
 

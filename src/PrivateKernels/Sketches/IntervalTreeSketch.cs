@@ -130,7 +130,8 @@ public sealed class IntervalTreeSketch : ISketch
     {
         int m = Features;
         long[] counts = new long[Axes * m], fractions = new long[counts.Length];
-        for (int first = 0; first < points.Count; first += PointsPerChunk)
+        // Once at least, so that no call depends on there being points.
+        for (int first = 0; first == 0 || first < points.Count; first += PointsPerChunk)
             engine.AddSigns(
                 _map, Positions(engine, points.Slice(first, Math.Min(PointsPerChunk, points.Count - first))), counts, fractions);
         for (int i = 0; i < Axes; i++)

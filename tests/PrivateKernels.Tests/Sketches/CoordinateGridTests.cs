@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json;
 
 namespace PrivateKernels.Tests;
@@ -92,6 +93,20 @@ public sealed class CoordinateGridTests
         var facts = new DatasetFacts(new Domain(5, -1, 2), Adjacency.AddOrRemoveOne, 1, 1000, [], CostUnit.MuSquared);
         ReleasePlan plan = Plan(p, facts);
         Assert.Equal(factor * 5 * Math.Pow(3, p) * 4.2247, plan.Accuracy.NoiseStd, 0.01 * plan.Accuracy.NoiseStd);
+    }
+
+    /// <summary>The proof's figures: no experiment reaches them, since rows at opposite ends are not opposite.</summary>
+    [Fact]
+    public void Replacing_a_record_is_priced_as_opposite_rows_and_a_power_cell_from_nothing_to_all()
+    {
+        var facts = new DatasetFacts(new Domain(3, -1, 2), Adjacency.ReplaceOne, 1, 1000, [], CostUnit.MuSquared);
+        var request = new ReleaseRequest { Function = "lp_p", Exponent = 1.75, Features = 16, Loss = new PrivacyLoss(1, 1e-6) };
+        BigInteger rows = 3 * BigInteger.Pow(2, 60), power = 3 * 1024 * NormClamp.IntegerSquareRoot((1L << 39) / 3);
+        Assert.Equal(4 * rows + power * power, Planner.Plan(request, facts, new()).Measurement.Sensitivity.SquaredL2);
+        request = request with { Exponent = 0.5 };
+        BigInteger count = NormClamp.IntegerSquareRoot(3L << 40) << 10;
+        facts = facts with { Adjacency = Adjacency.AddOrRemoveOne };
+        Assert.Equal(rows + count * count, Planner.Plan(request, facts, new()).Measurement.Sensitivity.SquaredL2);
     }
 
     [Fact]

@@ -80,6 +80,7 @@ sealed class DamagedDirectory : IDisposable
         }
         catch (StorageException e)
         {
+            Assert.Empty(_scratch.Exits);
             Assert.Contains(e.Reason, (string[])[Reasons.LedgerCorrupt, Reasons.LedgerBehind]);
             return Outcome.Refused;
         }

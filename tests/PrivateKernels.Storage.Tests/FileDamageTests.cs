@@ -64,7 +64,8 @@ public sealed class FileDamageTests
                 torn.AsSpan(at, SectorBytes).Clear();
                 if (Damage(directory, file, torn) == DamagedDirectory.Outcome.Refused) refused++;
             }
-        Assert.InRange(refused, total / 4, total);
+        // Half of a database is slack that was empty before.
+        Assert.InRange(refused, total / 8, total);
     }
 
     static DamagedDirectory.Outcome Flip(DamagedDirectory directory, string file, int bit)

@@ -6,6 +6,7 @@ static class Program
     static async Task<int> Main(string[] args)
     {
         if (args is ["crash-images", ..]) return await CrashImages.Run(args[1], int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture));
+        if (args is ["--mutant", ..]) return await MutantHost.Run(args[1], args[2]);
         if (args is ["busy-host", ..]) return await BusyHost.Run(args[1]);
         if (args is ["one-pass-host", ..]) return await OnePassHost.Run(args[1], args[2]);
         if (args is ["crash-host", ..]) return await CrashHost.Run(args[1], args[2], args[3], args.Length > 4 ? new(args[4], LeaseSeconds: 1) : null);

@@ -67,6 +67,7 @@ public sealed class DataDirectory : IDisposable
         Dialect dialect = DialectOf(path, options);
         DatabaseSession? database = null;
         IWitness? witness = null;
+        DataDirectory? directory = null;
         try
         {
             bool isNew = !File.Exists(DatabasePath(path));
@@ -77,12 +78,13 @@ public sealed class DataDirectory : IDisposable
             if (isNew) Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
             KeyTable.Check(database, options.EncryptionKey);
-            var directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
-            directory._interrupted = new Recovery(directory).Run();
+            directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
+            directory._interrupted = LedgerCheck.Parsing(new Recovery(directory).Run);
             return directory;
         }
         catch (Exception e)
         {
+            directory?.CloseSessions();
             database?.Dispose();
             witness?.Dispose();
             lockFile.Dispose();
@@ -147,14 +149,19 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Waits for the writer, checkpoints the write-ahead log, and gives the lock back.</summary>
     public void Dispose()
     {
-        Writer.Dispose();
-        Datasets.CloseUploads();
-        while (_readers.TryTake(out DatabaseSession? reader)) reader.Dispose();
+        CloseSessions();
         Failpoint.Hit("checkpoint.during");
         if (!Writer.HasFailed) Settle(_database);
         _database.Dispose();
         _witness.Dispose();
         _lock.Dispose();
+    }
+
+    void CloseSessions()
+    {
+        Writer.Dispose();
+        Datasets.CloseUploads();
+        while (_readers.TryTake(out DatabaseSession? reader)) reader.Dispose();
     }
 
     void Settle(DatabaseSession database)

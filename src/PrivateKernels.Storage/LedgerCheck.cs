@@ -42,8 +42,12 @@ static class LedgerCheck
         Task<bool> isWhole = Task.Run(dialect.IsFileWhole);
         try
         {
-            (LedgerPosition head, byte[] macKey) = ReadHead(database);
-            LedgerReplay.Verify(database, head);
+            (LedgerPosition head, byte[] macKey) = Parsing(() =>
+            {
+                (LedgerPosition, byte[]) read = ReadHead(database);
+                LedgerReplay.Verify(database, read.Item1);
+                return read;
+            });
             return isWhole.GetAwaiter().GetResult() ? new(head, macKey) : throw Corrupt("the database's check of its file failed.");
         }
         finally
@@ -149,6 +153,23 @@ static class LedgerCheck
         catch (Exception e) when (e is DbException or InvalidDataException)
         {
             throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
+        }
+    }
+
+    /// <summary>
+    /// Reads rows of a file that may be damaged: a value that cannot be what was stored (NaN reads as NULL, a number as none of
+    /// its kind) is LEDGER_CORRUPT.
+    /// </summary>
+    internal static T Parsing<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is InvalidOperationException or InvalidCastException or FormatException or OverflowException
+            or ArgumentException or IndexOutOfRangeException)
+        {
+            throw new StorageException(Reasons.LedgerCorrupt, "The ledger is not served: a stored value cannot be what was stored.", null, e);
         }
     }
 

@@ -9,6 +9,19 @@ sealed class SqliteSession : DatabaseSession
     /// <summary>Opens the file, sets what durability rests on and reads it back.</summary>
     internal SqliteSession(string path, bool writes) : base(Connect(path, writes))
     {
+        try
+        {
+            SetAll(writes);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    void SetAll(bool writes)
+    {
         Set("journal_mode", "wal", "wal");
         Set("synchronous", "FULL", "2");
         Set("foreign_keys", "ON", "1");

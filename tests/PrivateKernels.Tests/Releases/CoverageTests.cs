@@ -127,7 +127,8 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         {
             ReleaseRequest request = SketchCases.Request(_name, Dimension, Unit) with { Seed = seed, Weighted = _weighted };
             DatasetFacts facts = SketchCases.Facts(Dimension, adjacency ?? _adjacency ?? Adjacency.AddOrRemoveOne, Unit)
-                with { MaxAbsValue = MaxAbsValue };
+                with
+            { MaxAbsValue = MaxAbsValue };
             Measurement planned = Planner.Plan(request, facts, new()).Measurement;
             // Grids and trees have the sizes that they need.
             return planned.Sketch.Features <= features || request.Landmarks is not null || (_adjacency is not null

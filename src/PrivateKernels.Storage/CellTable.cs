@@ -18,13 +18,17 @@ static class CellTable
         "SELECT uid, sequence FROM checkpoints WHERE dataset_uid = $1 AND upload_id = $2",
         r => new CheckpointRow(datasetUid, uploadId, new Guid((byte[])r[0]), (ulong)r.GetInt64(1)), datasetUid, uploadId);
 
-    /// <summary>From its commit on the new checkpoint counts and the old one does not.</summary>
-    internal static void Swap(DatabaseSession database, CheckpointRow row) => database.Execute(
-        """
-        INSERT INTO checkpoints (dataset_uid, upload_id, uid, sequence) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (dataset_uid, upload_id) DO UPDATE SET uid = excluded.uid, sequence = excluded.sequence
-        """,
-        row.DatasetUid, row.UploadId, row.Uid.ToByteArray(), (long)row.Sequence);
+    /// <summary>
+    /// From its commit on the new checkpoint counts and the old one does not; false if the one that counts is not
+    /// <paramref name="old"/>, because another server goes on with the upload.
+    /// </summary>
+    internal static bool Swap(DatabaseSession database, CheckpointRow? old, CheckpointRow row) => old is null
+        ? database.Execute(
+            "INSERT INTO checkpoints (dataset_uid, upload_id, uid, sequence) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            row.DatasetUid, row.UploadId, row.Uid.ToByteArray(), (long)row.Sequence) == 1
+        : database.Execute(
+            "UPDATE checkpoints SET uid = $1, sequence = $2 WHERE dataset_uid = $3 AND upload_id = $4 AND uid = $5",
+            row.Uid.ToByteArray(), (long)row.Sequence, row.DatasetUid, row.UploadId, old.Uid.ToByteArray()) == 1;
 
     internal static void Delete(DatabaseSession database, string datasetUid, string? uploadId) => database.Execute(
         "DELETE FROM checkpoints WHERE dataset_uid = $1 AND (CAST($2 AS TEXT) IS NULL OR upload_id = $2)", datasetUid, uploadId);

@@ -138,6 +138,7 @@ public sealed class DataDirectory : IDisposable
     public async Task ExpireAsync()
     {
         await Datasets.ExpireUploadsAsync().ConfigureAwait(false);
+        Replica.DeleteLeftovers();
         await Jobs.ExpireAsync().ConfigureAwait(false);
         await Writer.SubmitAsync("expire", t =>
         {
@@ -288,7 +289,7 @@ public sealed class DataDirectory : IDisposable
         if (release.Imported)
             return File.Exists(ImportPath(release.Uid))
                 ? Disk.Open(ImportPath(release.Uid), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete)
-                : null;
+                : Replica.FetchPosted(release, ImportPath(release.Uid));
         ReservationRow reservation = Read(d => ReservationTable.GetByRelease(d, release.Uid));
         foreach (string path in (string[])
             [ReleasePath(release.Uid), PendingPath(reservation.Id, reservation.Attempt), ReleasePath(release.Uid)])
@@ -299,7 +300,7 @@ public sealed class DataDirectory : IDisposable
             catch (FileNotFoundException)
             {
             }
-        return Replica.FetchPosted(release);
+        return Replica.FetchPosted(release, ReleasePath(release.Uid));
     }
 
     internal IEnumerable<Records> ReadRows(DatasetRow dataset, IReadOnlyList<SegmentRow> segments, Action<long> addRows) =>
@@ -318,6 +319,7 @@ public sealed class DataDirectory : IDisposable
         using DataKey key = OpenKey(dataset.Uid)
             ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset is missing.");
         string path = Path.Combine(DatasetPath(dataset.Uid), generation.File);
+        Replica.HasCells(generation.Uid, path);
         return new(CellState.Read(CellFile.Read(path, generation.Uid, key)).Cells[accumulator]);
     }
 

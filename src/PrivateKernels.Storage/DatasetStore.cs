@@ -25,9 +25,6 @@ public sealed class DatasetStore
             if (dataset.Definition.IsOnePass && _directory.Options.EncryptionKey is null)
                 throw new StorageException(
                     Reasons.EncryptionRequired, "One pass keeps exact cells on disk: configure an encryption key (Encryption:KeyFile).");
-            if (dataset.Definition.IsOnePass && _directory.IsShared)
-                throw new InvalidFieldException(
-                    "dataset.retention", "ONE_PASS", "must be STORED where servers share a ledger, because exact cells stay with one server");
             if (DatasetTable.Find(t.Database, dataset.Id) is { Row.State: DatasetState.Active } present)
                 throw BatchCheck.Refused(Reasons.DatasetExists, "The dataset exists.", ("resource", present.Row.Name));
             DataDirectory.CheckLimit(

@@ -39,6 +39,9 @@ static class DatasetTable
 
     internal static List<StoredDataset> All(DatabaseSession database) => database.Query($"{Select} ORDER BY d.row_id", Read);
 
+    internal static HashSet<string> ActiveUids(DatabaseSession database) =>
+        [.. database.Query("SELECT uid FROM datasets WHERE state = 1", static r => r.GetString(0))];
+
     internal static List<StoredDataset> List(DatabaseSession database, (string Id, long Row)? after, int count, bool showDeleted) =>
         database.Query(
             $"{Select} WHERE (d.id, d.row_id) > ($1, $2) AND ($3 = 1 OR d.state = 1) ORDER BY d.id, d.row_id LIMIT $4",

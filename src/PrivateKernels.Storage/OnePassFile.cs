@@ -30,6 +30,7 @@ sealed class OnePassFile : IUploadFile
         _key = directory.OpenKey(dataset.Uid) ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset is missing.");
         _checkpoint = directory.Read(d => CellTable.Find(d, dataset.Uid, uploadId));
         if (_checkpoint is null) return;
+        directory.Replica.HasCells(_checkpoint.Uid, PathOf(_checkpoint.File));
         CellState state = CellState.Read(CellFile.Read(PathOf(_checkpoint.File), _checkpoint.Uid, _key));
         (NextSequence, Rows) = (state.Sequence + 1, state.Rows);
         foreach (uint crc in state.Crcs) _crcs.Enqueue(crc);
@@ -44,6 +45,12 @@ sealed class OnePassFile : IUploadFile
     public ulong NextSequence { get; private set; } = 1;
 
     public ulong DurableSequence { get; private set; }
+
+    /// <summary>Generation whose sums are in those that <see cref="Seal"/> made; 0 for none.</summary>
+    internal long SealedOnto { get; private set; }
+
+    /// <summary>Whether the checkpoint that counts is the one that this goes on from: another server may have gone on.</summary>
+    internal bool IsCurrent => _directory.Read(d => CellTable.Find(d, _dataset.Uid, _uploadId))?.Uid == _checkpoint?.Uid;
 
     public long UnflushedBytes { get; private set; }
 
@@ -80,13 +87,13 @@ sealed class OnePassFile : IUploadFile
         var next = new CheckpointRow(_dataset.Uid, _uploadId, Guid.NewGuid(), NextSequence - 1);
         var state = new CellState(next.Sequence, Rows, [.. _crcs], [.. _accumulators.Select(static a => a.Cells)]);
         CellFile.Write(PathOf(next.File), next.Uid, _key, state.ToParts());
+        _directory.Replica.ShareCells(next.Uid, PathOf(next.File));
         Failpoint.Hit("onepass.before_swap");
         _directory.Writer.SubmitAsync("swap", t =>
         {
             if (UploadRow.Find(t.Database, _dataset.Uid, _uploadId) is not { Finished: false })
                 throw DatasetTable.NotFound($"{_dataset.Name}/uploads/{_uploadId}");
-            CellTable.Swap(t.Database, next);
-            return true;
+            return CellTable.Swap(t.Database, _checkpoint, next) ? true : throw Upload.TakenOver(DurableSequence);
         }).GetAwaiter().GetResult();
         Failpoint.Hit("onepass.after_swap");
         if (_checkpoint is not null) File.Delete(PathOf(_checkpoint.File));
@@ -100,8 +107,10 @@ sealed class OnePassFile : IUploadFile
     public List<SegmentRow> Seal()
     {
         long[][] cells = [.. _accumulators.Select(static a => (long[])a.Cells.Clone())];
-        if (_directory.Read(d => CellTable.Last(d, _dataset.Uid)) is { } last)
+        SealedOnto = 0;
+        if (LastSums() is { } last)
         {
+            SealedOnto = last.Generation;
             long[][] before = CellState.Read(CellFile.Read(PathOf(last.Segment.File), last.Segment.Uid, _key)).Cells;
             for (int i = 0; i < cells.Length; i++)
                 for (int j = 0; j < cells[i].Length; j++) cells[i][j] += before[i][j];
@@ -111,6 +120,21 @@ sealed class OnePassFile : IUploadFile
         (byte[] sha256, long bytes) = CellFile.Write(PathOf(name), uid, _key, new CellState(0, 0, [], cells).ToParts());
         foreach (long[] block in cells) Array.Clear(block);
         return [new(uid, name, Rows, bytes, Encrypted: true, sha256)];
+    }
+
+    /// <summary>
+    /// The newest sums, their file here. Another server may commit newer ones and drop these at any moment: then the look
+    /// is taken again.
+    /// </summary>
+    (SegmentRow Segment, long Generation)? LastSums()
+    {
+        while (true)
+        {
+            (SegmentRow Segment, long Generation)? last = _directory.Read(d => CellTable.Last(d, _dataset.Uid));
+            if (last is not { } found || _directory.Replica.HasCells(found.Segment.Uid, PathOf(found.Segment.File))) return last;
+            // If it is still the newest, its reader says what is wrong.
+            if (_directory.Read(d => CellTable.Last(d, _dataset.Uid))?.Generation == found.Generation) return last;
+        }
     }
 
     public void Dispose()

@@ -45,8 +45,7 @@ sealed class Recovery(DataDirectory directory)
 
     void FinishDeletions()
     {
-        HashSet<string> active =
-            [.. directory.Read(DatasetTable.All).Where(static d => d.Row.State == DatasetState.Active).Select(static d => d.Row.Uid)];
+        HashSet<string> active = directory.Read(DatasetTable.ActiveUids);
         foreach (string path in Directory.GetDirectories(directory.DatasetsPath))
             if (!active.Contains(Path.GetFileName(path))) Directory.Delete(path, recursive: true);
         HashSet<(string, string)> uploads = [.. directory.Read(UploadRow.All).Select(static u => (u.DatasetUid, u.UploadId))];

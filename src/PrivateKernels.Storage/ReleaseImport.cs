@@ -59,8 +59,12 @@ sealed class ReleaseImport(DataDirectory directory, LedgerIdentity identity)
             throw new InvalidFieldException("start.release_id", request.ReleaseId, $"the file is the release '{posted.Id}'");
         if (posted.State != ReleaseState.Ready) throw DatasetTable.NotFound(posted.Name);
         directory.Durably("import", () => directory.WriteReleaseFile(posted, request.File.Span));
-        return await directory.Writer.SubmitAsync(
-            "import", t => t.FindReply(request.Call) ?? t.KeepReply(request.Call, reply(posted))).ConfigureAwait(false);
+        return await directory.Writer.SubmitAsync("import", t =>
+        {
+            if (t.FindReply(request.Call) is { } earlier) return earlier;
+            directory.Replica.Share(t, posted.Uid, directory.ReleasePath(posted.Uid));
+            return t.KeepReply(request.Call, reply(posted));
+        }).ConfigureAwait(false);
     }
 
     async Task<byte[]> AddAsync(ImportRequest request, DatasetRow dataset, byte[] sha256, Func<ReleaseRow, byte[]> reply)
@@ -87,6 +91,7 @@ sealed class ReleaseImport(DataDirectory directory, LedgerIdentity identity)
                     "releases", t.Database.Number("SELECT COUNT(*) FROM imports WHERE dataset_uid = $1", dataset.Uid),
                     directory.Options.MaxReleasesPerDataset);
                 isKept = true;
+                directory.Replica.Share(t, uid, path);
                 return t.KeepReply(request.Call, reply(ImportTable.Insert(t, dataset, request, uid, sha256)));
             }).ConfigureAwait(false);
             return bytes;

@@ -64,10 +64,17 @@ sealed class Replica(DataDirectory directory, Dialect dialect)
         directory.Writer.SubmitAsync("post", t =>
         {
             ReleaseRow release = ReservationTable.Post(t, reservationId, attempt, saved);
-            if (dialect.IsShared)
-                SharedFiles.Store(t.Database, "release_chunks", release.Uid, directory.PendingPath(reservationId, attempt));
+            Share(t, release.Uid, directory.PendingPath(reservationId, attempt));
             return release;
         });
+
+    /// <summary>Puts the file of a release where every server finds it, in the transaction that makes it count.</summary>
+    internal void Share(Transaction t, string uid, string path)
+    {
+        if (!dialect.IsShared) return;
+        t.Database.Execute("DELETE FROM release_chunks WHERE uid = $1", uid);
+        SharedFiles.Store(t.Database, "release_chunks", uid, path);
+    }
 
     /// <summary>Puts segments where every server finds them, then runs what makes them count.</summary>
     internal async Task<T> ShareAsync<T>(DatasetRow dataset, List<SegmentRow> segments, Func<Task<T>> commit)
@@ -116,17 +123,40 @@ sealed class Replica(DataDirectory directory, Dialect dialect)
             """
             DELETE FROM segment_chunks WHERE stored < now() - $1 * interval '1 second'
               AND NOT EXISTS (SELECT 1 FROM segments WHERE segment_uid = decode(segment_chunks.uid, 'hex'))
+              AND NOT EXISTS (SELECT 1 FROM checkpoints c WHERE c.uid = decode(segment_chunks.uid, 'hex'))
             """,
             (long)directory.Options.UploadRetention.TotalSeconds);
     }
 
-    /// <summary>The file of a release that another server posted; null if there is none.</summary>
-    internal FileStream? FetchPosted(ReleaseRow release)
-    {
-        string path = directory.ReleasePath(release.Uid);
-        return dialect.IsShared && directory.Read(d => SharedFiles.TryFetch(d, "release_chunks", release.Uid, path))
+    /// <summary>The file of a release that another server posted or took in; null if there is none.</summary>
+    internal FileStream? FetchPosted(ReleaseRow release, string path) =>
+        dialect.IsShared && directory.Read(d => SharedFiles.TryFetch(d, "release_chunks", release.Uid, path))
             ? Disk.Open(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete)
             : null;
+
+    /// <summary>Puts a checkpoint where every server finds it; it counts once its row does.</summary>
+    internal void ShareCells(Guid uid, string path) => ShareAsync("segment_chunks", Hex(uid), path).GetAwaiter().GetResult();
+
+    /// <summary>
+    /// Whether a file of cells is here, or is now because another server had it. Its name is its uid's alone, so what is
+    /// here is the whole file.
+    /// </summary>
+    internal bool HasCells(Guid uid, string path)
+    {
+        if (File.Exists(path)) return true;
+        if (!dialect.IsShared) return false;
+        Disk.CreateDirectory(Path.GetDirectoryName(path)!);
+        return directory.Read(d => SharedFiles.TryFetch(d, "segment_chunks", Hex(uid), path));
+    }
+
+    /// <summary>Deletes rows here of datasets that another server deleted.</summary>
+    internal void DeleteLeftovers()
+    {
+        if (!dialect.IsShared) return;
+        // Listed first: what is there has its row already.
+        string[] folders = Directory.GetDirectories(directory.DatasetsPath);
+        HashSet<string> active = directory.Read(DatasetTable.ActiveUids);
+        foreach (string path in folders.Where(path => !active.Contains(Path.GetFileName(path)))) Directory.Delete(path, recursive: true);
     }
 
     /// <summary>The segments by the names they have here, those that another server took in fetched.</summary>

@@ -161,8 +161,9 @@ public sealed class Upload : IDisposable
 
     void CheckHold(IUploadFile file)
     {
-        if (file.Holder != this)
-            throw BatchCheck.Refused(
-                Reasons.UploadTakenOver, "Another stream goes on with this upload.", ("sequence", file.DurableSequence));
+        if (file.Holder != this) throw TakenOver(file.DurableSequence);
     }
+
+    internal static StorageException TakenOver(ulong sequence) =>
+        BatchCheck.Refused(Reasons.UploadTakenOver, "Another stream goes on with this upload.", ("sequence", sequence));
 }

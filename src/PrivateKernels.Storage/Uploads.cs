@@ -18,6 +18,11 @@ sealed class Uploads(DataDirectory directory)
         (DatasetRow dataset, UploadRow row) = await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
         if (row.Finished) return new(store, dataset, uploadId, null, 0);
         IUploadFile file = File(dataset, uploadId, accumulators);
+        if (file is OnePassFile folded && directory.IsShared && !folded.IsCurrent)
+        {
+            Forget(dataset.Uid, uploadId);
+            file = File(dataset, uploadId, accumulators);
+        }
         lock (file.Lock)
         {
             var upload = new Upload(store, dataset, uploadId, file, directory.Options.Clock.GetTimestamp());
@@ -55,18 +60,24 @@ sealed class Uploads(DataDirectory directory)
     /// <param name="file">What is committed; null to repeat the answer of an upload that is finished.</param>
     internal async Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, IUploadFile? file)
     {
-        if (file is null) return await CommitAsync(dataset, uploadId, rows, batches, []).ConfigureAwait(false);
-        if (!dataset.Definition.IsOnePass) return await CommitAsync(dataset, uploadId, rows, batches, file.Seal()).ConfigureAwait(false);
+        if (file is not OnePassFile folded)
+            return (await CommitAsync(dataset, uploadId, rows, batches, file?.Seal() ?? [], null).ConfigureAwait(false))!.Value;
         SemaphoreSlim gate = _gates.GetOrAdd(dataset.Uid, static _ => new(1));
         await gate.WaitAsync().ConfigureAwait(false);
         try
         {
-            List<SegmentRow> sums = [];
-            directory.Durably("finish", () => sums = file.Seal());
-            long committed = await CommitAsync(dataset, uploadId, rows, batches, sums).ConfigureAwait(false);
+            long? committed;
+            do
+            {
+                List<SegmentRow> sums = [];
+                directory.Durably("finish", () => sums = folded.Seal());
+                committed = await CommitAsync(dataset, uploadId, rows, batches, sums, folded.SealedOnto).ConfigureAwait(false);
+            }
+            // Another server's upload came in between: the sums are made again, with it in them.
+            while (committed is null);
             directory.Durably("finish", () => directory.DeleteCheckpoints(dataset.Uid, uploadId));
             await directory.Writer.SubmitAsync("supersede", t => CellTable.ForgetSuperseded(t.Database, dataset.Uid)).ConfigureAwait(false);
-            return committed;
+            return committed.Value;
         }
         finally
         {
@@ -79,8 +90,10 @@ sealed class Uploads(DataDirectory directory)
     /// Guarantee: rows belong to the dataset from this one commit on, all of an upload or none, so that a retry cannot
     /// count a record twice.
     /// </summary>
-    Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments) =>
-        directory.Replica.ShareAsync(dataset, segments, () => directory.Writer.SubmitAsync("finish", t =>
+    /// <param name="onto">Sums: generation that is in them. Null is returned, and nothing done, if it is no longer the last one.</param>
+    Task<long?> CommitAsync(
+        DatasetRow dataset, string uploadId, long rows, long batches, List<SegmentRow> segments, long? onto) =>
+        directory.Replica.ShareAsync(dataset, segments, () => directory.Writer.SubmitAsync<long?>("finish", t =>
         {
             DatasetRow now = DatasetTable.GetByUid(t.Database, dataset.Uid).Row;
             if (now.State == DatasetState.Deleted) throw new StorageException(Reasons.DatasetDeleted, "The dataset is deleted.");
@@ -94,6 +107,7 @@ sealed class Uploads(DataDirectory directory)
             }
             CheckRecords(now, rows);
             long commit = DatasetTable.LastCommit(t.Database, dataset.Uid);
+            if (onto is { } last && last != commit) return null;
             foreach (SegmentRow segment in segments)
                 t.Database.Execute(
                     """
@@ -142,7 +156,12 @@ sealed class Uploads(DataDirectory directory)
     internal async Task ExpireAsync()
     {
         DateTimeOffset now = directory.Options.Clock.GetUtcNow();
-        foreach (UploadRow row in directory.Read(UploadRow.Unfinished))
+        (string, string)[] open = [.. _files.Keys];
+        List<UploadRow> unfinished = directory.Read(UploadRow.Unfinished);
+        // Another server may have finished or discarded what is open here: no stream of this one goes on with it.
+        foreach ((string uid, string uploadId) in open.Except(unfinished.Select(static u => (u.DatasetUid, u.UploadId))))
+            if (_files.TryGetValue((uid, uploadId), out Lazy<IUploadFile>? done) && done.Value.Holder is null) Forget(uid, uploadId);
+        foreach (UploadRow row in unfinished)
         {
             bool isHeld = _files.TryGetValue((row.DatasetUid, row.UploadId), out Lazy<IUploadFile>? file) && file.Value.Holder is not null;
             if (!isHeld && ExpireTime(row) < now) await DiscardAsync(row.DatasetUid, row.UploadId).ConfigureAwait(false);

@@ -3,8 +3,40 @@ using System.Security.Cryptography;
 namespace PrivateKernels.Tests;
 
 /// <summary>What an imported file can prove about a ledger, and what it cannot.</summary>
-public sealed class ImportTests
+public sealed class ImportTests(PostgresServer server)
 {
+    [Fact]
+    public async Task A_file_that_one_server_takes_in_is_served_by_the_other_and_a_lost_one_comes_back()
+    {
+        string connection = server.NewSchema();
+        using var elsewhere = new Scratch();
+        using var left = new Scratch(postgres: new(connection));
+        using var right = new Scratch(postgres: new(connection));
+        using DataDirectory foreign = elsewhere.Open(), first = left.Open(), second = right.Open();
+        byte[] file = await Make(foreign, "r");
+        await Scratch.Create(first, "taken", null, definition: new(
+            DatasetKind.Imported, new Domain(Scratch.Dimension), Adjacency.AddOrRemoveOne, 1, 0, [], OutOfDomainPolicy.Refuse));
+        await Import(first, file, null, "taken");
+        Assert.Equal(file, Scratch.Content(second, second.Releases.Get("taken", "r")));
+        using (var fresh = new Scratch(postgres: new(connection)))
+        using (DataDirectory third = fresh.Open())
+            Assert.Equal(file, Scratch.Content(third, third.Releases.Get("taken", "r")));
+        await second.Releases.DeleteAsync(Scratch.Call("DeleteRelease", ""), "taken", "r", "", static _ => []);
+        Assert.Equal(0, Chunks());
+        Assert.Equal(ReleaseState.Deleted, first.Releases.Get("taken", "r").State);
+
+        // A release of this ledger that every server and the database lost.
+        byte[] own = await Make(first, "r");
+        ReleaseRow posted = first.Releases.Get("people", "r");
+        PostgresServer.Run(connection, "DELETE FROM release_chunks");
+        File.Delete(left.FileOf($"releases/{posted.Uid}.pkr"));
+        await Scratch.Refused(Reasons.FileCorrupt, () => Task.FromResult(Scratch.Content(second, posted)));
+        await Import(first, own, null);
+        Assert.Equal(own, Scratch.Content(second, posted));
+
+        long Chunks() => first.Read(static d => d.Number("SELECT COUNT(*) FROM release_chunks"));
+    }
+
     [Fact]
     public async Task No_forged_position_stops_a_ledger_or_gets_a_file_served()
     {
@@ -65,8 +97,9 @@ public sealed class ImportTests
     static LedgerCertificate Posted(DataDirectory directory, string id) =>
         directory.Ledger.Certify(directory.Releases.Get("people", id).PostedAt!);
 
-    static Task<byte[]> Import(DataDirectory directory, byte[] file, LedgerCertificate? certificate) => directory.Releases.ImportAsync(
-        new(Scratch.Call("ImportRelease", "datasets/people"), "people", "r", file, ReleaseFile.Read(file), 1, new byte[1], certificate),
+    static Task<byte[]> Import(
+        DataDirectory directory, byte[] file, LedgerCertificate? certificate, string dataset = "people") => directory.Releases.ImportAsync(
+        new(Scratch.Call("ImportRelease", $"datasets/{dataset}"), dataset, "r", file, ReleaseFile.Read(file), 1, new byte[1], certificate),
         static _ => []);
 
     /// <summary>Another epoch, sequence or hash of the RESERVE entry, or other cells, under a trailer that fits.</summary>

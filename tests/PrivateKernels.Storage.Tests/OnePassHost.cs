@@ -23,7 +23,7 @@ static class OnePassHost
 
     internal static IReadOnlyList<Accumulator> Accumulators(DatasetRow dataset) => [new(Measurement, new SimdEngine(1))];
 
-    internal static async Task<int> Run(string path, string failpoint)
+    internal static async Task<int> Run(string path, string failpoint, PostgresOptions? postgres)
     {
         Failpoint.Action = name =>
         {
@@ -31,7 +31,7 @@ static class OnePassHost
             Process.GetCurrentProcess().Kill();
             Thread.Sleep(Timeout.Infinite);
         };
-        using (DataDirectory directory = DataDirectory.Open(path, new StorageOptions { EncryptionKey = Key }))
+        using (DataDirectory directory = DataDirectory.Open(path, new StorageOptions { EncryptionKey = Key, Postgres = postgres }))
         {
             foreach (Build build in directory.TakeInterruptedBuilds()) await EndBuild(directory, build);
             await Scratch.Create(directory, Name, Scratch.Gaussian, definition: Definition, call: Scratch.Call("CreateDataset", "", Id('a')));

@@ -18,7 +18,9 @@ FROM ${DOTNET}/aspnet:${VERSION}-noble-chiseled AS runtime
 COPY --from=build /publish /opt/privatekernels
 COPY --from=build --chown=10001:10001 /data /var/lib/privatekernels
 # Off loopback the server starts only with a certificate and keys: without the files below it says so and ends with 78.
-ENV DOTNET_EnableDiagnostics=0 \
+# 10001 is in no passwd file: not every runtime gives it a home, and without one .NET does not open certificate stores.
+ENV HOME=/ \
+    DOTNET_EnableDiagnostics=0 \
     DOTNET_DbgEnableMiniDump=0 \
     DOTNET_gcServer=0 \
     PK_Data__Directory=/var/lib/privatekernels \

@@ -29,7 +29,8 @@ sealed class SqliteSession : DatabaseSession
         Set("cell_size_check", "ON", "1");
         // A deleted key shall not stay behind in a free page.
         Set("secure_delete", "ON", "1");
-        // Each command of a group has a savepoint, whose pages would otherwise go through a file: 50 writes a reservation.
+        // Each command of a group has a savepoint, whose pages would otherwise go through a file: 50 writes a reservation,
+        // and on a read-only root there may be no folder for it.
         Set("temp_store", "MEMORY", "2");
         // A group of reservations touches more pages than the default of 2 MiB holds.
         if (writes) Set("cache_size", "-32768", "-32768");
@@ -42,6 +43,8 @@ sealed class SqliteSession : DatabaseSession
 
     static SqliteConnection Connect(string path, bool writes)
     {
+        // SQLite would make it readable to all; its log gets the mode of the file.
+        if (writes && !File.Exists(path)) Disk.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite).Dispose();
         // A pooled connection keeps whatever was set last, "synchronous" included.
         var builder = new SqliteConnectionStringBuilder
         {

@@ -45,4 +45,18 @@ public sealed class LifecycleTests
         Assert.Equal(2 * spends + 1, again.Ledger.Head.Sequence);
         Assert.Equal("r7", Assert.Single(again.TakeInterruptedBuilds()).Release.Id);
     }
+
+    [Fact]
+    public async Task Whatever_a_data_directory_holds_is_for_its_owner_alone()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        const UnixFileMode Others = ~(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Pure);
+        await Scratch.Ingest(directory, "people", new float[3 * Scratch.Dimension]);
+        string[] entries = Directory.GetFileSystemEntries(scratch.Path, "*", SearchOption.AllDirectories);
+        Assert.Contains(entries, static e => e.EndsWith("pk.db-wal", StringComparison.Ordinal));
+        Assert.All(entries, static e => Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(e) & Others));
+    }
 }

@@ -24,12 +24,13 @@ static class AuditCommand
         };
         session.Terminal.Write(document, console =>
         {
-            Table table = session.Terminal.Table("check", "passed", "time", "promise", "seen");
+            Table table = session.Terminal.Table("check", "passed", "time", "promise");
             foreach (AuditResult result in results)
                 table.AddRow(
                     result.Check, result.Passed ? "[green]yes[/]" : "[red]NO[/]", Show.Seconds(result.Seconds),
-                    Markup.Escape(result.Promise), Markup.Escape(result.Detail));
+                    Markup.Escape(result.Promise));
             console.Write(table);
+            session.Terminal.Sentences(console, results.Select(static r => (r.Check, r.Detail)));
         });
         if (results.FirstOrDefault(static r => !r.Passed) is { } broken) throw new AuditFailedException(broken);
     }

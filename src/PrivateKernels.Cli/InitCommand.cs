@@ -38,7 +38,8 @@ static class InitCommand
             if (File.Exists(file)) throw new InvalidFieldException("dir", folder, $"must not hold {Path.GetFileName(file)} yet");
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
         else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        string[] names = [.. new[] { "localhost", "127.0.0.1", "::1", Dns.GetHostName() }.Concat(session.Get(Hosts) ?? []).Distinct()];
+        string[] hosts = [Dns.GetHostName(), .. session.Get(Hosts) ?? []];
+        string[] names = [.. new[] { "localhost", "127.0.0.1", "::1" }.Concat(hosts).Distinct()];
         WriteCertificate(certificate, key, names);
         (string secret, KeyEntry entry) = KeyFile.NewKey(new("owner", Role.Owner, ["*"]));
         KeyFile.Change(keys, _ => [entry]);
@@ -48,7 +49,7 @@ static class InitCommand
             console.WriteLine(secret);
             session.Terminal.Remark($"The owner's key, not shown again: give it to clients as PK_KEY, or in a file with --key-file.");
             session.Terminal.Remark($"Start:   {command}");
-            session.Terminal.Remark($"Clients: pk dataset list --server https://{names[^1]}:7443 --ca {certificate}");
+            session.Terminal.Remark($"Clients: pk dataset list --server https://{hosts[^1]}:7443 --ca {certificate}");
         });
         return Task.CompletedTask;
     }

@@ -49,26 +49,27 @@ static class ReleaseEstimateCommand
         };
         V1.ReleaseEstimate estimate = (await dataset.EstimateAsync([request], goal, cancellation))[0];
         Loss cost = CostOf(estimate.Cost);
+        (string Name, V1.ReleaseAlternative Alternative)[] others = [.. estimate.Alternatives.Select(static (a, i) => ($"or {i + 1}", a))];
         session.Terminal.Write(Document(estimate, request.Loss!.Value), console =>
         {
             Table table = session.Terminal.Table(
-                "", "method", "features", "noise std", "approximation std per record", "bytes", "build", "why not");
-            table.AddRow(Row("[green]this[/]", estimate.Spec, estimate.Accuracy, estimate.BuildSeconds, ""));
-            foreach (V1.ReleaseAlternative a in estimate.Alternatives)
-                table.AddRow(Row("or", a.Spec, a.Accuracy, a.BuildSeconds, session.Terminal.Cell(a.Reason)));
+                "", "method", "features", "noise std", "approximation std per record", "bytes", "build");
+            table.AddRow(Row("[green]this[/]", estimate.Spec, estimate.Accuracy, estimate.BuildSeconds));
+            foreach ((string name, V1.ReleaseAlternative a) in others)
+                table.AddRow(Row(name, a.Spec, a.Accuracy, a.BuildSeconds));
             console.MarkupLineInterpolated(
                 $"cost {cost}: {(estimate.Affordable ? "affordable" : "more than remains")}");
-            console.MarkupLineInterpolated($"{estimate.Reason}");
             console.Write(table);
+            session.Terminal.Sentences(console, [("this", estimate.Reason), .. others.Select(static o => (o.Name, o.Alternative.Reason))]);
         });
     }
 
     static string[] Row(
-        string what, V1.ReleaseSpec spec, V1.AccuracyEstimate accuracy, double buildSeconds, string why) =>
+        string what, V1.ReleaseSpec spec, V1.AccuracyEstimate accuracy, double buildSeconds) =>
     [
         what, Show.Name(spec.Sketch.Method), Show.Count(spec.Sketch.Features), Show.Number(accuracy.NoiseStd),
         Show.Number(accuracy.ApproximationStdPerRecord),
-        Show.Count(accuracy.FileBytes), Show.Seconds(buildSeconds), why,
+        Show.Count(accuracy.FileBytes), Show.Seconds(buildSeconds),
     ];
 
     static object Document(V1.ReleaseEstimate e, PrivacyLoss asked)

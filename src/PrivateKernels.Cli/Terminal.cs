@@ -6,14 +6,16 @@ using Spectre.Console;
 namespace PrivateKernels.Cli;
 
 /// <summary>
-/// Where a command speaks: one JSON document with --json; tables, bars and colours on a terminal; plain text where
-/// output
+/// Where a command speaks: one JSON document with --json; tables, bars and colours on a terminal; plain text where output
 /// goes elsewhere.
 /// </summary>
 sealed class Terminal
 {
-    /// <summary>Wide enough that a line of plain text is never broken.</summary>
+    /// <summary>Wide enough that a row of a table is never broken.</summary>
     const int PlainWidth = 4096;
+
+    /// <summary>Where sentences are broken, since no terminal breaks them.</summary>
+    const int SentenceWidth = 120;
 
     static readonly JsonSerializerOptions Format = new()
     {
@@ -87,6 +89,25 @@ sealed class Terminal
     /// <summary>Text for a cell of a table as it stands: in Markdown a bar would begin another cell.</summary>
     public string Cell(string text) =>
         Markup.Escape(IsInteractive ? text : text.Replace("|", "\\|", StringComparison.Ordinal));
+
+    /// <summary>Sentences, too long for a table, under a heading of their own.</summary>
+    public void Sentences(IAnsiConsole console, IEnumerable<(string Heading, string Text)> sentences)
+    {
+        foreach ((string heading, string text) in sentences)
+        {
+            string line = heading + ":";
+            foreach (string word in text.Split(' '))
+            {
+                if (!IsInteractive && line.Length + 1 + word.Length > SentenceWidth)
+                {
+                    console.WriteLine(line);
+                    line = " ";
+                }
+                line += " " + word;
+            }
+            console.WriteLine(line);
+        }
+    }
 
     /// <summary>Does work under a progress bar; the work reports a part between 0 and 1.</summary>
     public async Task<T> ProgressAsync<T>(string what, Func<IProgress<double>, Task<T>> work)

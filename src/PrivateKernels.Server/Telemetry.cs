@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
@@ -20,7 +21,7 @@ sealed class Telemetry : IDisposable
     static readonly double[] SecondBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
     readonly Meter _meter = new(MeterName, ServerHost.Version);
-    readonly Counter<long> _requests, _guardCloses, _points;
+    readonly Count _requests, _guardCloses, _points;
     readonly Histogram<double> _seconds;
     readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
     readonly IDisposable _adapter;
@@ -28,16 +29,17 @@ sealed class Telemetry : IDisposable
 
     internal Telemetry(TelemetryOptions options)
     {
-        _requests = _meter.CreateCounter<long>("requests_total", description: "Calls that ended, by method and canonical code.");
-        _guardCloses = _meter.CreateCounter<long>("stream_guard_closes_total", description: "Streams closed by a guard, by reason.");
-        _points = _meter.CreateCounter<long>("query_points_total", description: "Query points answered.");
+        MetricFactory factory = Metrics.WithCustomRegistry(_registry);
+        _requests = new(_meter, factory, "requests_total", "Calls that ended, by method and canonical code.", "code", "method");
+        _guardCloses = new(_meter, factory, "stream_guard_closes_total", "Streams closed by a guard, by reason.", "reason");
+        _points = new(_meter, factory, "query_points_total", "Query points answered.");
         _seconds = _meter.CreateHistogram<double>("query_seconds", description: "Duration of calls that read releases, by method.");
         _adapter = MeterAdapter.StartListening(new MeterAdapterOptions
         {
             Registry = _registry,
-            MetricFactory = Metrics.WithCustomRegistry(_registry),
-            // Other servers of this process have meters of the same name.
-            InstrumentFilterPredicate = instrument => ReferenceEquals(instrument.Meter, _meter),
+            MetricFactory = factory,
+            // Other servers of this process have meters of the same name. Counters would become gauges: see Count.
+            InstrumentFilterPredicate = instrument => ReferenceEquals(instrument.Meter, _meter) && instrument is not Counter<long>,
             ResolveHistogramBuckets = static _ => SecondBuckets,
         });
         if (options.OtlpEndpoint.Length > 0) Export(new Uri(options.OtlpEndpoint));
@@ -50,8 +52,8 @@ sealed class Telemetry : IDisposable
     /// <param name="duration">Of a call that reads releases only; null for every other.</param>
     internal void AddCall(string method, StatusCode code, string reason, TimeSpan? duration)
     {
-        _requests.Add(1, new("method", method), new KeyValuePair<string, object?>("code", code.ToString()));
-        if (reason.StartsWith("STREAM_", StringComparison.Ordinal)) _guardCloses.Add(1, new KeyValuePair<string, object?>("reason", reason));
+        _requests.Add(1, code.ToString(), method);
+        if (reason.StartsWith("STREAM_", StringComparison.Ordinal)) _guardCloses.Add(1, reason);
         if (duration is { } time) _seconds.Record(time.TotalSeconds, new KeyValuePair<string, object?>("method", method));
     }
 
@@ -85,5 +87,23 @@ sealed class Telemetry : IDisposable
         _exporters.Add(Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(MeterName).AddOtlpExporter(Configure).Build());
         _exporters.Add(Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource("Microsoft.AspNetCore")
             .AddOtlpExporter(Configure).Build());
+    }
+
+    /// <summary>
+    /// A number of events, for OTLP and for /metrics: the adapter of meters shows counters as gauges, of which Prometheus takes
+    /// no rates.
+    /// </summary>
+    sealed class Count(Meter meter, MetricFactory factory, string name, string description, params string[] labels)
+    {
+        readonly Counter<long> _sent = meter.CreateCounter<long>(name, description: description);
+        readonly Counter _shown = factory.CreateCounter($"{MeterName}_{name}", description, labels);
+
+        internal void Add(long count, params string[] values)
+        {
+            var tags = new TagList();
+            for (int i = 0; i < values.Length; i++) tags.Add(labels[i], values[i]);
+            _sent.Add(count, tags);
+            _shown.WithLabels(values).Inc(count);
+        }
     }
 }

@@ -53,6 +53,29 @@ public sealed class BearerTokenTests : IDisposable
     }
 
     [Fact]
+    public async Task Roles_and_datasets_may_stand_inside_claims_as_identity_servers_nest_them()
+    {
+        await using TestServer server = await StartAsync(o => o with
+        {
+            OpenIdConnect = WithTokens(o).OpenIdConnect with { RoleClaim = "realm_access.roles", DatasetsClaim = "org.example.sets" },
+        });
+        Task<bool> NestedAsync(object roles, object sets) =>
+            PassesAsync(server, Token(nested: new() { ["realm_access"] = Json(roles), ["org"] = Json(sets) }));
+        static object Json(object value) => JsonSerializer.SerializeToElement(value);
+        var all = new { example = new { sets = "*" } };
+        Assert.True(await NestedAsync(new { roles = new[] { "offline_access", "analyst" } }, all));
+        Assert.True(await NestedAsync(new { roles = "analyst" }, new { example = new { sets = new[] { "mine", "other" } } }));
+        foreach ((object roles, object sets) in ((object, object)[])
+        [
+            (new { roles = new[] { "chef" } }, all), (new { groups = new[] { "owner" } }, all), (new[] { "owner" }, all), ("owner", all),
+            (new { roles = new { owner = true } }, all), (new { roles = new[] { 1 } }, all), (new { roles = "owner" }, new { example = "*" }),
+        ])
+            Assert.False(await NestedAsync(roles, sets));
+        // A claim of exactly that name, dots and all, comes first.
+        Assert.True(await PassesAsync(server, Token(nested: new() { ["realm_access.roles"] = "auditor", ["org.example.sets"] = "*" })));
+    }
+
+    [Fact]
     public async Task Every_fault_of_a_token_gets_the_reply_of_a_wrong_key()
     {
         await using TestServer server = await StartAsync(WithTokens);
@@ -125,14 +148,28 @@ public sealed class BearerTokenTests : IDisposable
     static async Task<Failure> FailAsync(TestServer server, string? token) => await Failure.OfAsync(
         KeyHolder.Of(server.Channel, token).Datasets.ListDatasetsAsync(new ListDatasetsRequest()));
 
+    static async Task<bool> PassesAsync(TestServer server, string token)
+    {
+        try
+        {
+            await KeyHolder.Of(server.Channel, token).Datasets.ListDatasetsAsync(new ListDatasetsRequest());
+            return true;
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unauthenticated)
+        {
+            return false;
+        }
+    }
+
     ServerOptions WithTokens(ServerOptions options) =>
         options with { OpenIdConnect = new() { Authority = _issuer.Address, Audience = Audience } };
 
     string Token(
         object? role = null, object? datasets = null, string? subject = "alice", string? issuer = null, string audience = Audience,
-        DateTime? expires = null, DateTime? notBefore = null, SigningCredentials? signer = null)
+        DateTime? expires = null, DateTime? notBefore = null, SigningCredentials? signer = null,
+        Dictionary<string, object>? nested = null)
     {
-        var claims = new Dictionary<string, object>();
+        Dictionary<string, object> claims = nested ?? [];
         if (role is not null) claims["pk_role"] = role;
         if (datasets is not null) claims["pk_datasets"] = datasets;
         if (subject is not null) claims["sub"] = subject;

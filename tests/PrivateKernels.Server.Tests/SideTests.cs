@@ -61,6 +61,8 @@ public sealed class SideTests
         (_, string metrics) = await GetAsync(server, "metrics");
         Assert.Contains("pk_requests_total{code=\"NotFound\",method=\"/privatekernels.v1.DatasetService/GetDataset\"} 1", metrics);
         Assert.Contains("pk_query_points_total 3", metrics);
+        foreach (string line in metrics.Split('\n').Where(static l => l.StartsWith("# TYPE pk_", StringComparison.Ordinal)))
+            Assert.Equal(line.Contains("_total ", StringComparison.Ordinal), line.EndsWith(" counter", StringComparison.Ordinal));
         Assert.Contains("pk_query_seconds_count{method=\"/privatekernels.v1.QueryService/Query\"} 1", metrics);
         long left = (await server.Datasets.GetBudgetAsync(new GetBudgetRequest { Name = "datasets/canary/budget" })).Budget.RemainingUnits;
         Assert.Contains(FormattableString.Invariant($"pk_budget_remaining_units{{dataset=\"canary\"}} {left}"), metrics);

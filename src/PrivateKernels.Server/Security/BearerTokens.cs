@@ -2,9 +2,11 @@ using System.Collections.Frozen;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace PrivateKernels.Server;
@@ -69,15 +71,37 @@ sealed class BearerTokens(OpenIdConnectOptions options, JsonLog log)
     {
         AuthenticateResult result = await http.AuthenticateAsync(Scheme);
         if (result is not { Succeeded: true, Principal: { } principal }) return null;
-        Role roles = principal.FindAll(options.RoleClaim).Aggregate(Role.None, static (all, claim) => all | RoleNames.GetValueOrDefault(claim.Value));
-        string[] datasets = [.. principal.FindAll(options.DatasetsClaim)
-            .SelectMany(static claim => claim.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))];
+        Role roles = TextsOf(principal, options.RoleClaim).Aggregate(Role.None, static (all, text) => all | RoleNames.GetValueOrDefault(text));
+        string[] datasets = [.. TextsOf(principal, options.DatasetsClaim)
+            .SelectMany(static text => text.Split(' ', StringSplitOptions.RemoveEmptyEntries))];
         if (roles == Role.None || datasets.Length == 0 || principal.FindFirst("sub") is not { Value.Length: > 0 } subject) return null;
         return new Caller(
             IdOf(subject), roles, datasets.Contains(KeyEntry.AllDatasets) ? null : datasets.Where(Names.IsId).ToFrozenSet())
         {
             Expires = result.Properties?.ExpiresUtc + ClockSkew,
         };
+    }
+
+    /// <summary>What the claim of that name says; without one, what stands at that path in a claim that is a JSON object.</summary>
+    static IEnumerable<string> TextsOf(ClaimsPrincipal principal, string path)
+    {
+        string[] texts = [.. principal.FindAll(path).Select(static claim => claim.Value)];
+        string[] steps = path.Split('.');
+        return texts.Length > 0 || steps.Length == 1
+            ? texts
+            : principal.FindAll(claim => claim.Type == steps[0] && claim.ValueType == JsonClaimValueTypes.Json)
+                .SelectMany(claim => TextsAt(claim.Value, steps.AsSpan(1)));
+    }
+
+    /// <summary>The text, or the texts of the array, to which the names lead.</summary>
+    static string[] TextsAt(string json, ReadOnlySpan<string> names)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        JsonElement element = document.RootElement;
+        foreach (string name in names)
+            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element)) return [];
+        JsonElement[] found = element.ValueKind == JsonValueKind.Array ? [.. element.EnumerateArray()] : [element];
+        return [.. found.Where(static e => e.ValueKind == JsonValueKind.String).Select(static e => e.GetString()!)];
     }
 
     /// <summary>The same for a person for ever, and no name in the logs.</summary>

@@ -51,10 +51,13 @@ public sealed record OpenIdConnectOptions
     /// <summary>What tokens for this server name as their audience.</summary>
     public string Audience { get; init; } = "";
 
-    /// <summary>Claim that holds owner, analyst or auditor; several for several.</summary>
+    /// <summary>
+    /// Claim that holds owner, analyst or auditor; several for several. Dots lead into claims that are objects, such as
+    /// realm_access.roles or resource_access.privatekernels.roles.
+    /// </summary>
     public string RoleClaim { get; init; } = "pk_role";
 
-    /// <summary>Claim that holds ids of datasets, several or separated by blanks, or *.</summary>
+    /// <summary>Claim, or path as above, that holds ids of datasets, several or separated by blanks, or *.</summary>
     public string DatasetsClaim { get; init; } = "pk_datasets";
 }
 

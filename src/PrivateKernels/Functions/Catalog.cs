@@ -20,6 +20,8 @@ public static class Catalog
         PairFunctionEntry entry = Functions.FirstOrDefault(e => e.Name == name) ?? throw new UnknownPairFunctionException(name);
         if (!entry.UsesBandwidth && bandwidth != 0)
             throw new InvalidFieldException("bandwidth", bandwidth, $"must be 0 for {name}");
+        if (entry.UsesBandwidth && bandwidth == 0)
+            throw new InvalidFieldException("bandwidth", null, $"{name} needs one, between 1e-9 and 1e9, in units of the coordinates");
         if (!entry.UsesExponent && exponent != 0)
             throw new InvalidFieldException("exponent", exponent, $"must be 0 for {name}");
         return entry.Create(bandwidth, exponent);

@@ -61,7 +61,12 @@ public sealed class PairFunctionTests
             Assert.Equal("bandwidth", Assert.Throws<InvalidFieldException>(() => Catalog.Create(name, 1, 0)).Field);
         else
             foreach (double bad in (double[])[0, -1, double.NaN, double.PositiveInfinity])
-                Assert.Equal("bandwidth", Assert.Throws<InvalidFieldException>(() => Catalog.Create(name, bad, 0)).Field);
+            {
+                var refused = Assert.Throws<InvalidFieldException>(() => Catalog.Create(name, bad, 0));
+                Assert.Equal("bandwidth", refused.Field);
+                Assert.StartsWith(bad == 0 ? "bandwidth is unset: " : "bandwidth is ", refused.Message, StringComparison.Ordinal);
+                Assert.Contains("between 1e-9 and 1e9", refused.Message, StringComparison.Ordinal);
+            }
         if (!entry.UsesExponent)
             Assert.Equal("exponent", Assert.Throws<InvalidFieldException>(() => Catalog.Create(name, h, 2)).Field);
     }

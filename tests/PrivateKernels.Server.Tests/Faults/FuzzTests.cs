@@ -21,7 +21,7 @@ public sealed class FuzzTests
     [Fact]
     public async Task Mutated_requests_break_nothing_and_leave_the_ledger_as_it_was()
     {
-        int count = Scale.Of(200_000, 10_000_000);
+        int count = Scale.Of(200_000, 500_000);
         ulong seed = Scale.Seed(Seed);
         await using TestServer server = await StartAsync(static o => o with
         {

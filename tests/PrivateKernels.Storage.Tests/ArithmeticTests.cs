@@ -26,6 +26,35 @@ public sealed class ArithmeticTests
         Assert.InRange(refused, Sequences / 10, 9 * Sequences);
     }
 
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(0.1, 0)]
+    [InlineData(2.7, 0)]
+    [InlineData(1, 1e-5)]
+    [InlineData(0.3, 1e-9)]
+    [InlineData(8, 1e-6)]
+    public async Task A_release_that_asks_for_the_whole_budget_fits_and_leaves_not_a_unit(double epsilon, double delta)
+    {
+        var loss = new PrivacyLoss(epsilon, delta);
+        CostUnit unit = delta == 0 ? CostUnit.Epsilon : CostUnit.MuSquared;
+        using var scratch = new Scratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", new(unit, Units.OfLoss(loss), delta));
+        Measurement measurement = Planner.Plan(
+            new ReleaseRequest
+            {
+                Function = "l2_squared",
+                Loss = loss,
+                Mechanism = delta == 0 ? MechanismKind.DiscreteLaplace : MechanismKind.RoundedNormal,
+            },
+            new(Scratch.Definition.Domain, Scratch.Definition.Adjacency, 1, 1 << 20, [], unit), new()).Measurement;
+        ReserveRequest request = Scratch.Request("people", "whole", measurement) with { Cost = measurement.Cost(unit) };
+        await Scratch.Finish(directory, (await directory.Ledger.ReserveAsync(request)).Build!, measurement);
+        Assert.Equal(0, directory.Datasets.GetBudget("people")!.RemainingUnits);
+        ReserveRequest one = Scratch.Request("people", "one", measurement) with { Cost = new(unit, 1) };
+        await Scratch.Refused(Reasons.BudgetExhausted, () => directory.Ledger.ReserveAsync(one));
+    }
+
     static int RunSequence(Transaction t, PublicRandom random, int index)
     {
         int places = 1 + random.NextBelow(4);

@@ -12,8 +12,8 @@ public sealed class DiskErrorTests
         if (Scale.IsLong)
         {
             foreach (string error in errors)
-                for (int i = 1; i <= 400; i++)
-                    foreach (string call in (string[])["fsync", "pwrite64"])
+                foreach (string call in (string[])["fsync", "pwrite64"])
+                    for (int i = 1; i <= 400; i++)
                         yield return (call, error, i);
             yield break;
         }
@@ -29,14 +29,18 @@ public sealed class DiskErrorTests
     {
         RequireTracer();
         int ended = 0, tried = 0;
+        string over = "";
         foreach ((string call, string error, int position) in Positions())
         {
+            if (over == $"{call} {error}") continue;
             using var scratch = new Scratch();
             tried++;
             CrashTests.Life life = await CrashTests.Run(
                 scratch, "none", "kill", tracer: ["--inject", $"{call}:error={error}:when={position}"]);
             string where = $"{call} {error} {position}";
             string[] injected = [.. File.ReadAllLines(scratch.Trace).Where(static l => l.Contains("INJECTED", StringComparison.Ordinal))];
+            // No thread of this life made so many of these calls.
+            if (injected.Length == 0 && Scale.IsLong) over = $"{call} {error}";
             // SQLite leaves the sync of the directory, which only names its log, at that.
             bool isHeard = injected.Any(l => !l.Contains($"<{scratch.Path}>", StringComparison.Ordinal));
             Assert.True(life.ExitCode == 74 || (life.ExitCode == 0 && !isHeard), $"{where}: exit code {life.ExitCode}, {string.Join(" ", injected)}");
@@ -47,6 +51,7 @@ public sealed class DiskErrorTests
             Assert.Equal(0, next.ExitCode);
             CrashTests.CheckEnd(scratch, life, next);
         }
+        Scale.Say($"{tried} positions, {ended} ended with 74");
         Assert.InRange(ended, 30, tried);
     }
 

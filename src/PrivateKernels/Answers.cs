@@ -9,7 +9,7 @@ namespace PrivateKernels;
 /// </param>
 /// <param name="HalfWidth95">
 /// Half-width of the 95 % interval, noise and approximation together: Student's t over the spread of the groups; without
-/// degrees of freedom 1.96 NoiseStd + ApproximationStd.
+/// degrees of freedom 1.96 NoiseStd (2.12 with Laplace noise) + ApproximationStd.
 /// </param>
 /// <param name="DegreesOfFreedom">Of ApproximationStd; 0 if it is a bound.</param>
 public sealed record Answers(

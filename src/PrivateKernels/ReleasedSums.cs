@@ -50,7 +50,7 @@ public abstract class ReleasedSums
     public Answers Estimate(Points queries, IEngine engine)
     {
         RawAnswers raw = EstimateRaw(queries, engine, _total.Value, [TotalRecords]);
-        return ToAnswers(raw, 0, TotalNoise.Variance);
+        return ToAnswers(raw, 0, TotalNoise);
     }
 
     /// <summary>Sums over the records of each class of a per-class release.</summary>
@@ -61,9 +61,9 @@ public abstract class ReleasedSums
         var answers = new ClassAnswers[Blocks];
         for (int c = 0; c < answers.Length; c++)
         {
-            double variance = NoiseOf(c).Variance;
+            CellNoise noise = NoiseOf(c);
             CountReading count = Sketch.Count(Block(c))!.Value;
-            answers[c] = new(c, count.Value, count.NoiseFactor * Math.Sqrt(variance), ToAnswers(raw, c, variance));
+            answers[c] = new(c, count.Value, count.NoiseFactor * Math.Sqrt(noise.Variance), ToAnswers(raw, c, noise));
         }
         return answers;
     }
@@ -78,7 +78,7 @@ public abstract class ReleasedSums
         ArgumentOutOfRangeException.ThrowIfNegative(classIndex);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(classIndex, Classes.Count);
         RawAnswers raw = EstimateRaw(queries, engine, _blocks[classIndex].Value, [RecordsOf(classIndex)]);
-        return ToAnswers(raw, 0, NoiseOf(classIndex).Variance);
+        return ToAnswers(raw, 0, NoiseOf(classIndex));
     }
 
     /// <summary>Classifies by the scores of a per-class release; null = the best score that the sketch allows.</summary>
@@ -136,12 +136,12 @@ public abstract class ReleasedSums
         return new(values, queries.Dimension);
     }
 
-    static Answers ToAnswers(RawAnswers raw, int column, double variance)
+    static Answers ToAnswers(RawAnswers raw, int column, CellNoise cell)
     {
+        double variance = cell.Variance;
         int n = raw.Queries, freedom = raw.DegreesOfFreedom;
         double[] values = new double[n], noise = new double[n], approximation = new double[n], half = new double[n];
-        const double Normal = 1.96;
-        double t = freedom > 0 ? StudentT.InvCDF(0, 1, freedom, 0.975) : Normal;
+        double known = cell.HalfWidth95, t = freedom > 0 ? StudentT.InvCDF(0, 1, freedom, 0.975) : known;
         for (int q = 0; q < n; q++)
         {
             int i = q * raw.Columns + column;
@@ -151,7 +151,7 @@ public abstract class ReleasedSums
             double common = variance * raw.CommonSquaredPsi[q], total = common + raw.Variance[i];
             approximation[q] = freedom > 0 ? Math.Sqrt(Math.Max(0, total - noise[q] * noise[q])) : raw.Bound[i];
             half[q] = freedom > 0
-                ? Math.Sqrt(Normal * Normal * common + t * t * raw.Variance[i])
+                ? Math.Sqrt(known * known * common + t * t * raw.Variance[i])
                 : t * noise[q] + approximation[q];
         }
         return new(values, noise, approximation, half, freedom);
@@ -163,6 +163,12 @@ public abstract class ReleasedSums
 /// <param name="FourthCumulant">0 for normal noise; with it the square of a cell's noise varies by 2 Variance^2 more.</param>
 readonly record struct CellNoise(double Variance, double FourthCumulant)
 {
+    /// <summary>
+    /// Standard deviations within which 95 % of the noise in an answer lie: 1.96; with Laplace noise ln 20 / sqrt 2, which is
+    /// that of an answer from one cell, and a little wide for answers from many.
+    /// </summary>
+    public double HalfWidth95 => FourthCumulant > 0 ? 2.1184 : 1.96;
+
     public static CellNoise operator +(CellNoise a, CellNoise b) =>
         new(a.Variance + b.Variance, a.FourthCumulant + b.FourthCumulant);
 }

@@ -4,9 +4,10 @@ namespace PrivateKernels;
 
 /// <summary>Reads ledger units as (epsilon, delta), always rounded up.</summary>
 /// <remarks>
-/// Guarantee: every epsilon returned is proven, in exact arithmetic, to be at least the true one. Composition is
-/// addition of units: mu squared adds for Gaussian DP, epsilon for pure DP, also when charges are chosen after seeing
-/// releases.
+/// Guarantee: every epsilon returned is proven, in exact arithmetic, to be at least the true one for its units. Composition is
+/// addition of units: mu squared adds for Gaussian DP, epsilon for pure DP. Within a limit that is fixed beforehand, as an
+/// account's is, charges may be chosen after seeing releases: the epsilon of the limit holds then too. That of what is spent so
+/// far is proven for charges that were fixed beforehand, and a reading of the account otherwise.
 /// </remarks>
 public static class Accountant
 {
@@ -51,7 +52,8 @@ public static class Accountant
 
     /// <summary>
     /// Epsilon at <paramref name="delta"/> of a finished history: the smaller of eps(delta; all of mu) and the sum of
-    /// pure epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold, so the smaller does.
+    /// pure epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold for charges fixed beforehand, so the smaller
+    /// does; where charges followed releases, only the epsilon of the limit is proven.
     /// </summary>
     /// <param name="muSquaredUnits">All releases, the pure ones at their price in a Gaussian account.</param>
     /// <param name="gaussianUnits">The Gaussian releases alone.</param>

@@ -4,7 +4,8 @@ namespace PrivateKernels;
 /// Proof that the ledger holds the price of one measurement durably. It can be redeemed once.
 /// </summary>
 /// <remarks>
-/// Guarantee: only the ledger (PrivateKernels.Storage) can issue one, after its reservation is on disk; a receipt is
+/// Guarantee: for rows that are stored only the ledger (PrivateKernels.Storage, a friend assembly) issues one, after its
+/// reservation is on disk; the audit makes its own for made-up rows, and no other assembly of the product any. A receipt is
 /// bound to one recipe by its SHA-256 and to one price, and <see cref="Redeem"/> succeeds once. So one reservation
 /// lets out at most one draw of noise in the life of a process; across a crash the ledger's attempt number does the
 /// same.

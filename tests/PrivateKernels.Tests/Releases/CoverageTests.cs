@@ -85,6 +85,19 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         }
     }
 
+    /// <summary>An answer from one cell has one Laplace draw in it, whose 95 % reach further than those of a normal law.</summary>
+    [Fact]
+    public void A_bar_around_a_single_laplace_draw_covers_95_percent()
+    {
+        ReleaseRequest request = SketchCases.Request("inner_product", 1, CostUnit.Epsilon);
+        Measurement measurement = Planner.Plan(request, SketchCases.Facts(1, unit: CostUnit.Epsilon), new()).Measurement;
+        Answers answers = new Release(measurement, SketchCases.Provenance, new long[measurement.CellCount])
+            .Estimate(new(new[] { 0.5f }, 1), _engine);
+        // P(|X| > x) = exp(-sqrt 2 x / std).
+        double outside = Math.Exp(-Math.Sqrt(2) * (answers.HalfWidth95[0] - answers.ApproximationStd[0]) / answers.NoiseStd[0]);
+        Assert.InRange(outside, 0.049, 0.05);
+    }
+
     /// <summary>A name of <see cref="Cases"/>, read.</summary>
     sealed class Case
     {

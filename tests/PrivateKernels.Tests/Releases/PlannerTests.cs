@@ -156,6 +156,17 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void Records_are_refused_from_the_number_on_that_cells_do_not_hold()
+    {
+        ReleaseRequest request = Gaussian with { Features = 256, Seed = 1 };
+        long most = Planner.Plan(request, Facts(8), Limits).Measurement.LargestRecordCount;
+        Assert.Equal(1L << 42, most);
+        Planner.Plan(request, Facts(8, records: most - 1), Limits);
+        var refused = Assert.Throws<LimitExceededException>(() => Planner.Plan(request, Facts(8, records: most), Limits));
+        Assert.Equal("Records", refused.Limit);
+    }
+
+    [Fact]
     public void A_box_too_narrow_for_the_arithmetic_of_engines_is_refused()
     {
         // Cells per unit of length would be infinite in fp32, and infinity times the 0 of a coordinate no number.

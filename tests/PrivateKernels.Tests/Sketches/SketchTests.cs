@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace PrivateKernels.Tests;
 
 public sealed class SketchTests : IDisposable
@@ -53,6 +55,51 @@ public sealed class SketchTests : IDisposable
         Assert.Equal(
             SketchCases.WithoutNoise(measurement, good, null, _engine).Cells,
             SketchCases.WithoutNoise(measurement, mixed, null, _engine).Cells);
+    }
+}
+
+/// <summary>
+/// Prices that rest on a proof alone: features never reach their L1 bound, by Cauchy and Schwarz, so that a count that is not
+/// paid for would hide in the room they leave.
+/// </summary>
+public sealed class PureCountTests : IDisposable
+{
+    readonly SimdEngine _engine = new(1);
+
+    public void Dispose() => _engine.Dispose();
+
+    [Theory]
+    [InlineData("gaussian"), InlineData("laplacian"), InlineData("arc_cosine_1"), InlineData("arc_cosine_0")]
+    [InlineData("gaussian by landmarks"), InlineData("inner_product"), InlineData("gaussian/Paper"), InlineData("cauchy/PaperPlus")]
+    public void A_count_is_paid_for_beside_the_features(string name)
+    {
+        const int d = 16;
+        foreach (Adjacency adjacency in SketchCases.Adjacencies(name))
+        {
+            DatasetFacts facts = SketchCases.Facts(d, adjacency, CostUnit.Epsilon, "a", "b");
+            ReleaseRequest request = SketchCases.Request(name, d, CostUnit.Epsilon) with { PerClass = true };
+            Measurement measurement = Planner.Plan(request, facts, new()).Measurement;
+            long count = SketchCases.Contribution(measurement, new float[d], _engine)[measurement.Sketch.CellCount - 1];
+            Assert.True(count > 0);
+            BigInteger due = (Features(measurement.Sketch) + count) * (adjacency == Adjacency.ReplaceOne ? 2 : 1);
+            Assert.Equal(due, measurement.Sensitivity.L1);
+        }
+    }
+
+    /// <summary>L1 norm of the features of a record: of m pairs in the disc of radius A, or of D cells of length B.</summary>
+    static BigInteger Features(ISketch sketch)
+    {
+        const long pair = 1482910;
+        long cells = sketch.CellCount - 1;
+        // Rows of 16 coordinates come in whole blocks: B^2 = A^2 m.
+        return sketch switch
+        {
+            FourierSketch or PaperFeatureSketch { Method: SketchMethod.Paper } => cells / 2 * pair,
+            PaperFeatureSketch => sketch.Features / 4 * pair * PaperKernel.Of(sketch.Function)!.Coefficients.Sum(
+                static c => Math.Max(1, (long)Math.Round(64 * Math.Sqrt(c)))),
+            SphericalSketch => Rational.FloorSqrt(((BigInteger)sketch.Features << 40) * cells),
+            _ => NormClamp.IntegerSquareRoot(cells << 40),
+        };
     }
 }
 

@@ -39,7 +39,8 @@ static class InitCommand
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
         else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string[] hosts = [Dns.GetHostName(), .. session.Get(Hosts) ?? []];
-        string[] names = [.. new[] { "localhost", "127.0.0.1", "::1" }.Concat(hosts).Distinct()];
+        string[] all = ["localhost", "127.0.0.1", "::1", .. hosts];
+        string[] names = [.. all.Distinct()];
         WriteCertificate(certificate, key, names);
         (string secret, KeyEntry entry) = KeyFile.NewKey(new("owner", Role.Owner, ["*"]));
         KeyFile.Change(keys, _ => [entry]);

@@ -155,7 +155,24 @@ public abstract class LedgerBattery
     }
 
     [Fact]
-    public async Task An_attempt_that_was_superseded_can_neither_post_nor_void()
+    public async Task An_attempt_that_was_taken_over_before_its_noise_cannot_return_the_hold()
+    {
+        using Scratch scratch = NewScratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Gaussian);
+        Measurement measurement = Scratch.Measurement(0.1);
+        Build first = (await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", measurement))).Build!;
+        Build second = await directory.Ledger.RestartAsync(first);
+        long held = directory.Datasets.GetBudget("people")!.ReservedUnits;
+        Assert.True(held > 0);
+        // The other attempt may have drawn its noise by now.
+        await Assert.ThrowsAsync<InvalidOperationException>(() => directory.Ledger.VoidAsync(first, "FAILED", "given up"));
+        Assert.Equal(held, directory.Datasets.GetBudget("people")!.ReservedUnits);
+        Assert.Equal(ReleaseState.Ready, (await Scratch.Finish(directory, second, measurement)).State);
+    }
+
+    [Fact]
+    public async Task An_attempt_that_was_superseded_cannot_post()
     {
         using Scratch scratch = NewScratch();
         using DataDirectory directory = scratch.Open();

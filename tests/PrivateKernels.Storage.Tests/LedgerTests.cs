@@ -56,6 +56,23 @@ public sealed class LedgerTests : LedgerBattery
         await Scratch.Refused(Reasons.LedgerNotServing, () => Task.FromResult(again.Datasets.Get("people")));
     }
 
+    [Fact]
+    public async Task A_start_takes_the_next_attempt_of_a_build_that_was_under_way()
+    {
+        using var scratch = new Scratch();
+        for (int attempt = 1; attempt <= 3; attempt++)
+        {
+            using DataDirectory directory = scratch.Open();
+            if (attempt == 1)
+            {
+                await Scratch.Create(directory, "people", Scratch.Gaussian);
+                await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", Scratch.Measurement(0.1)));
+                continue;
+            }
+            Assert.Equal(attempt, Assert.Single(directory.TakeInterruptedBuilds()).Receipt.Attempt);
+        }
+    }
+
     internal static byte[] ReadShared(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);

@@ -5,7 +5,8 @@ static class Program
 {
     static async Task<int> Main(string[] args)
     {
-        if (args is ["crash-images", ..]) return await CrashImages.Run(args[1], int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture));
+        if (args is ["crash-images", ..])
+            return await CrashImages.Run(args[1], int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture));
         if (args is ["--mutant", ..]) return await MutantHost.Run(args[1], args[2]);
         if (args is ["busy-host", ..]) return await BusyHost.Run(args[1]);
         if (args is ["one-pass-host", ..])

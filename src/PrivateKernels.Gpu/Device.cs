@@ -139,8 +139,11 @@ sealed class Device : IDisposable
     {
         if (!_programs.TryGetValue(program.Method, out Delegate? kernel))
         {
-            kernel = Guard(DeviceStep.Compile, () => _accelerator.LoadKernel(
-                program, DevicePrograms.SpecializationOf(program.Method)));
+            kernel = Guard(DeviceStep.Compile, () =>
+            {
+                DevicePrograms.Forget(_context);
+                return _accelerator.LoadKernel(program, DevicePrograms.SpecializationOf(program.Method));
+            });
             _programs[program.Method] = kernel;
         }
         Guard(DeviceStep.Launch, () =>

@@ -1,5 +1,7 @@
 using System.Reflection;
+using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Util;
 
 namespace PrivateKernels.Gpu;
 
@@ -28,7 +30,7 @@ static class DevicePrograms
         typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
         typeof(MomentPrograms), typeof(ClampPrograms), typeof(PowerPrograms), typeof(SphericalPrograms),
         typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(WeightedPrograms),
-        typeof(PreciseSumPrograms), typeof(SecondMomentPrograms), typeof(ProjectPrograms),
+        typeof(PreciseSumPrograms), typeof(SecondMomentPrograms), typeof(ProjectPrograms), typeof(CenterPrograms),
     ];
 
     /// <summary>All programs in name order.</summary>
@@ -38,6 +40,12 @@ static class DevicePrograms
 
     public static KernelSpecialization SpecializationOf(MethodInfo method) =>
         All.FirstOrDefault(program => program.Method == method)?.Specialization ?? default;
+
+    /// <summary>
+    /// Makes a context forget what it has compiled. Methods that it knows are inlined in their optimised form, so without this
+    /// the registers of a program, and whether some are spilled, would depend on the programs before it.
+    /// </summary>
+    public static void Forget(Context context) => context.ClearCache(ClearCacheMode.Everything);
 
     static IEnumerable<DeviceProgram> Of(Type type, bool tiled) => type
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)

@@ -219,7 +219,11 @@ public sealed class GpuEngine : IEngine
         var result = new double[sums.Length];
         Func<Device, DeviceTask>? start = null;
         if (DeviceProfile.Of(function) is { } profile)
-            start = device => new ExactSumTask(device, profile, points.Count, queries, result);
+        {
+            ExpandedForm? form = ExpandedForm.For(
+                function, points, queries, static (items, body) => Parallel.For(0, items, body));
+            start = device => new ExactSumTask(device, profile, form, points.Count, queries, result);
+        }
         else if (PreciseSumTask.ProgramOf(function) is { } program && _workers.All(static w => w.Description.HasDouble))
             start = device => new PreciseSumTask(device, function, program, points.Count, queries, result);
         if (start is null || queries.Count == 0)

@@ -87,6 +87,11 @@ public static class DeviceProfiles
 /// <summary>A profile that a program has built in.</summary>
 public interface IDeviceProfile
 {
+    /// <summary>
+    /// Whether it takes so many registers that a tile must compute its values one after another.
+    /// </summary>
+    bool IsLong { get; }
+
     /// <summary>f(s) for the constant c.</summary>
     float Of(float s, float scale);
 }
@@ -94,53 +99,71 @@ public interface IDeviceProfile
 /// <inheritdoc cref="ProfileKind.Identity"/>
 public struct IdentityProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => s;
 }
 
 /// <inheritdoc cref="ProfileKind.Root"/>
 public struct RootProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceMath.Sqrt(s) * scale;
 }
 
 /// <inheritdoc cref="ProfileKind.Exp"/>
 public struct ExpProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Exp(s, scale);
 }
 
 /// <inheritdoc cref="ProfileKind.ExpRoot"/>
 public struct ExpRootProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Exp(DeviceMath.Sqrt(s), scale);
 }
 
 /// <inheritdoc cref="ProfileKind.Matern32"/>
 public struct Matern32Profile : IDeviceProfile
 {
+    public readonly bool IsLong => true;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Matern32(s, scale);
 }
 
 /// <inheritdoc cref="ProfileKind.Matern52"/>
 public struct Matern52Profile : IDeviceProfile
 {
+    public readonly bool IsLong => true;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Matern52(s, scale);
 }
 
 /// <inheritdoc cref="ProfileKind.Inverse"/>
 public struct InverseProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Inverse(s, scale);
 }
 
 /// <inheritdoc cref="ProfileKind.InverseRoot"/>
 public struct InverseRootProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.Inverse(DeviceMath.Sqrt(s), scale);
 }
 
 /// <inheritdoc cref="ProfileKind.RootInverse"/>
 public struct RootInverseProfile : IDeviceProfile
 {
+    public readonly bool IsLong => false;
+
     public readonly float Of(float s, float scale) => DeviceProfiles.RootInverse(s, scale);
 }

@@ -86,6 +86,63 @@ public sealed class AnswerTests(OneEngine shared) : IDisposable
         }
     }
 
+    public static TheoryData<string, string> HardCases
+    {
+        get
+        {
+            var data = new TheoryData<string, string>();
+            foreach (string function in HardSums.Functions)
+                foreach (string name in HardSums.Names) data.Add(function, name);
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(HardCases))]
+    public void Sums_from_norms_and_inner_products_hold_where_they_are_only_just_allowed(string name, string hard)
+    {
+        foreach (int d in new[] { 17, 784 })
+        {
+            (Points x, Points y) = HardSums.Of(hard, d);
+            PairFunction function = Catalog.Create(name, HardSums.SmallestBandwidth(name, x, y), 0);
+            var sums = new double[HardSums.Count];
+            _engine.AddExactSums(function, x, y, sums);
+            for (int q = 0; q < sums.Length; q++)
+            {
+                double exact = Enumerable.Range(0, x.Count).Sum(row => function.Evaluate(x.Row(row), y.Row(q)));
+                Assert.InRange(sums[q], exact * (1 - 5e-6), exact * (1 + 5e-6));
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_function_that_may_take_norms_and_inner_products_has_a_program_for_them() =>
+        Assert.Equal(
+            Catalog.Functions.Select(static f => f.Create(f.UsesBandwidth ? 1 : 0, 0)).Select(static f => f.Smooth is not null),
+            Catalog.Functions.Select(static f => f.Create(f.UsesBandwidth ? 1 : 0, 0))
+                .Select(static f => DeviceProfile.Of(f)?.Expanded is not null));
+
+    [Fact]
+    public void Centred_points_in_many_slots_give_the_sums_of_the_processor()
+    {
+        int compiled = 0;
+        using var engine = new GpuEngine([Devices.UnderTest], new NoFallback(), new()
+        {
+            IsForced = true,
+            SlotBytes = 1 << 20,
+            Probe = _ => step => compiled += step == DeviceStep.Compile ? 1 : 0,
+        });
+        // Several slots and chunks, the last tile not whole; far from the origin.
+        var samples = new Samples(36);
+        float[] values = [.. samples.Normals(20_100 * 24).Select(static v => v + 50)];
+        Points x = new(values, 24), y = x.Slice(0, 33);
+        double[] sums = new double[33], same = new double[33];
+        engine.AddExactSums(new Gaussian(5), x, y, sums);
+        _simd.AddExactSums(new Gaussian(5), x, y, same);
+        Assert.Equal(2, compiled);
+        for (int q = 0; q < sums.Length; q++) Assert.Equal(1, sums[q] / same[q], 2e-6);
+    }
+
     [Theory]
     [InlineData("arc_cosine_0", 0)]
     [InlineData("arc_cosine_1", 0)]

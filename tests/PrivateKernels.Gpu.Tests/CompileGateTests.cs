@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using ILGPU;
 using ILGPU.Runtime.Cuda;
 using PrivateKernels.Gpu;
 
@@ -56,6 +57,20 @@ public sealed partial class CompileGateTests
         Assert.Equal(asked, fused);
     }
 
+    [Fact]
+    public void A_program_does_not_depend_on_what_was_compiled_before_it()
+    {
+        using Context context = Compiled.NewContext();
+        foreach (string name in new[] { "SumGaussian", "SumMatern32", "AddDense", "AddStructured", "SumMatern32" })
+        {
+            DevicePrograms.Forget(context);
+            // Names have a number behind them that never comes twice.
+            Assert.Equal(
+                Number().Replace(Compiled.Ptx(Program(name), CudaArchitecture.SM_80), ""),
+                Number().Replace(Compiled.Ptx(context, Program(name), CudaArchitecture.SM_80), ""));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Programs))]
     public void No_product_feeds_a_sum_in_PTX(string name)
@@ -101,6 +116,9 @@ public sealed partial class CompileGateTests
 
     [GeneratedRegex(@"fma\.rn\.f32")]
     private static partial Regex Fma();
+
+    [GeneratedRegex(@"_\d+")]
+    private static partial Regex Number();
 
     [GeneratedRegex(@"\bFFMA\b")]
     private static partial Regex Ffma();

@@ -18,33 +18,33 @@ static class Compiled
     // Compiling needs no device, so it looks for none.
     static readonly Lazy<Context> DeviceFree = new(NewContext);
 
-    static Context NewContext()
+    public static Context NewContext()
     {
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         Fused.Register(context);
         return context;
     }
 
-    static readonly ConcurrentDictionary<CudaArchitecture, Lazy<Dictionary<string, string>>> PtxByArchitecture = new();
-
-    /// <summary>PTX of a program.</summary>
-    public static string Ptx(DeviceProgram program, CudaArchitecture architecture) => PtxByArchitecture.GetOrAdd(
-        architecture, static a => new(() => CompilePtx(a))).Value[program.Name];
+    static readonly ConcurrentDictionary<(string, CudaArchitecture), string> Texts = new();
 
     /// <summary>
-    /// PTX of all programs, in the order of their list and in a context of their own: what the compiler inlines into a
-    /// program depends on what it has compiled before, and so do the registers.
+    /// PTX of a program, compiled in a context of its own: what was compiled before in the same one would show in the
+    /// registers (see <see cref="Device"/>, which forgets it too).
     /// </summary>
-    static Dictionary<string, string> CompilePtx(CudaArchitecture architecture)
+    public static string Ptx(DeviceProgram program, CudaArchitecture architecture) =>
+        Texts.GetOrAdd((program.Name, architecture), _ =>
+        {
+            using Context context = NewContext();
+            return Ptx(context, program, architecture);
+        });
+
+    /// <summary>PTX of a program as it comes out of a context that may have compiled others.</summary>
+    public static string Ptx(Context context, DeviceProgram program, CudaArchitecture architecture)
     {
-        using Context context = NewContext();
         using var backend = new PTXBackend(
             context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_84, null);
-        var texts = new Dictionary<string, string>();
-        foreach (DeviceProgram program in DevicePrograms.All)
-            texts[program.Name] = ((PTXCompiledKernel)backend.Compile(
-                EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).PTXAssembly;
-        return texts;
+        return ((PTXCompiledKernel)backend.Compile(
+            EntryPointDescription.FromExplicitlyGroupedKernel(program.Method), program.Specialization)).PTXAssembly;
     }
 
     /// <summary>OpenCL C of a program for a device without half precision and subgroups.</summary>

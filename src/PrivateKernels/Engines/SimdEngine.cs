@@ -158,15 +158,18 @@ public sealed unsafe class SimdEngine : IEngine
     {
         Expect(points.Dimension == queries.Dimension, nameof(queries));
         Expect(sums.Length == queries.Count, nameof(sums));
-        fixed (float* x = points.Values.Span, y = queries.Values.Span)
-        fixed (double* to = sums)
+        if (function.Geometry is PairGeometry.Sphere or PairGeometry.Power)
         {
-            (int n, int q, int d) = (points.Count, queries.Count, points.Dimension);
-            if (function.Geometry == PairGeometry.Sphere) AngularSums.Add(_workers, function, x, n, y, q, d, to);
-            else if (function.Geometry == PairGeometry.Power) PowerSums.Add(_workers, function.Exponent, x, n, y, q, d, to);
-            else if (_wide) ExactSums<Lanes16, Tile8x48>.Add(_workers, function, x, n, y, q, d, to);
-            else ExactSums<Lanes8, Tile6x16>.Add(_workers, function, x, n, y, q, d, to);
+            fixed (float* x = points.Values.Span, y = queries.Values.Span)
+            fixed (double* to = sums)
+            {
+                (int n, int q, int d) = (points.Count, queries.Count, points.Dimension);
+                if (function.Geometry == PairGeometry.Sphere) AngularSums.Add(_workers, function, x, n, y, q, d, to);
+                else PowerSums.Add(_workers, function.Exponent, x, n, y, q, d, to);
+            }
         }
+        else if (_wide) ExactSums<Lanes16, Sixteen512, Tile8x48>.Add(_workers, function, points, queries, sums);
+        else ExactSums<Lanes8, Sixteen256, Tile6x16>.Add(_workers, function, points, queries, sums);
     }
 
     public void AddLandmarks(LandmarkMap map, Points points, Span<long> cells)

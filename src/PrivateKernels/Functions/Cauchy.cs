@@ -17,5 +17,8 @@ public sealed class Cauchy : PairFunction, IRadialSpectrum
 
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<InverseProfile>(s, 1 / (Bandwidth * Bandwidth));
 
+    internal override SmoothProfile Smooth =>
+        new SmoothProfile<InverseProfile>(1 / (Bandwidth * Bandwidth), 1 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2 * GammaQuantile.Of(1, u));
 }

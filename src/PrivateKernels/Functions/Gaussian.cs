@@ -17,5 +17,8 @@ public sealed class Gaussian : PairFunction, IRadialSpectrum
 
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<ExpProfile>(s, 1 / (Bandwidth * Bandwidth));
 
+    internal override SmoothProfile Smooth =>
+        new SmoothProfile<ExpProfile>(1 / (Bandwidth * Bandwidth), 1 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2);
 }

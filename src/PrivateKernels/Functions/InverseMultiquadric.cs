@@ -16,5 +16,8 @@ public sealed class InverseMultiquadric : PairFunction, IRadialSpectrum
 
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<RootInverseProfile>(s, 1 / (Bandwidth * Bandwidth));
 
+    internal override SmoothProfile Smooth =>
+        new SmoothProfile<RootInverseProfile>(1 / (Bandwidth * Bandwidth), 0.5 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2 * GammaQuantile.Of(0.5, u));
 }

@@ -20,5 +20,8 @@ public sealed class Matern32 : PairFunction, IRadialSpectrum
 
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<Matern32Profile>(s, Math.Sqrt(3) / Bandwidth);
 
+    internal override SmoothProfile Smooth =>
+        new SmoothProfile<FromZero<Matern32Profile>>(Math.Sqrt(3) / Bandwidth, 1.5 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(1.5 / GammaQuantile.Of(1.5, u));
 }

@@ -20,5 +20,8 @@ public sealed class Matern52 : PairFunction, IRadialSpectrum
 
     internal override void ApplyProfile(Span<float> s) => Profiles.Apply<Matern52Profile>(s, Math.Sqrt(5) / Bandwidth);
 
+    internal override SmoothProfile Smooth =>
+        new SmoothProfile<FromZero<Matern52Profile>>(Math.Sqrt(5) / Bandwidth, 5 / 6.0 / (Bandwidth * Bandwidth));
+
     public double MixingScale(double u, double v) => Math.Sqrt(2.5 / GammaQuantile.Of(2.5, u));
 }

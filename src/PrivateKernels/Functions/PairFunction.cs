@@ -59,6 +59,12 @@ public abstract class PairFunction
         foreach (ref float value in s) value = (float)Profile(value);
     }
 
+    /// <summary>
+    /// The form for exact sums from norms and inner products; null for a function of other things than |x - y|_2^2, and for one
+    /// that is steep in it.
+    /// </summary>
+    internal virtual SmoothProfile? Smooth => null;
+
     /// <summary>f(x, y) in fp64: the reference that everything else is compared with.</summary>
     public double Evaluate<T>(ReadOnlySpan<T> x, ReadOnlySpan<T> y)
         where T : INumberBase<T>

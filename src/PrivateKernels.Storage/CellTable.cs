@@ -18,6 +18,10 @@ static class CellTable
         "SELECT uid, sequence FROM checkpoints WHERE dataset_uid = $1 AND upload_id = $2",
         r => new CheckpointRow(datasetUid, uploadId, new Guid((byte[])r[0]), (ulong)r.GetInt64(1)), datasetUid, uploadId);
 
+    internal static List<CheckpointRow> Checkpoints(DatabaseSession database) => database.Query(
+        "SELECT dataset_uid, upload_id, uid, sequence FROM checkpoints",
+        static r => new CheckpointRow(r.GetString(0), r.GetString(1), new Guid((byte[])r[2]), (ulong)r.GetInt64(3)));
+
     /// <summary>
     /// From its commit on the new checkpoint counts and the old one does not; false if the one that counts is not
     /// <paramref name="old"/>, because another server goes on with the upload.

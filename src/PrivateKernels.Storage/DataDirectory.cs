@@ -58,11 +58,10 @@ public sealed class DataDirectory : IDisposable
     public static DataDirectory Open(string path, StorageOptions options)
     {
         path = Path.GetFullPath(path);
-        Disk.CreateDirectory(path);
+        bool isNew = Disk.MakeDirectory(path);
         if (NetworkDisk.Holds(path))
             throw new InvalidFieldException("data.directory", path, "must be on a local disk, not on a network file system");
-        foreach (string part in Parts)
-            Disk.CreateDirectory(Path.Combine(path, part));
+        foreach (string part in Parts) Disk.MakeDirectory(Path.Combine(path, part));
         FileStream lockFile = TakeLock(path);
         Dialect dialect = DialectOf(path, options);
         DatabaseSession? database = null;
@@ -70,12 +69,14 @@ public sealed class DataDirectory : IDisposable
         DataDirectory? directory = null;
         try
         {
-            bool isNew = !File.Exists(DatabasePath(path));
+            if (isNew) Disk.SyncDirectory(Path.GetDirectoryName(path)!);
+            // SQLite would make the file readable to all, and its log after it.
+            if (options.Postgres is null) Disk.Open(DatabasePath(path), FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite).Dispose();
             witness = options.WitnessConnectionString is { } elsewhere
                 ? new WitnessRow(elsewhere, options.AllowInsecureWitness)
                 : new Witness(options.WitnessPath ?? WitnessPath(path));
             database = dialect.Connect(writes: true);
-            if (isNew) Disk.SyncDirectory(path);
+            Disk.SyncDirectory(path);
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
             KeyTable.Check(database, options.EncryptionKey);
             directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);

@@ -26,9 +26,9 @@ abstract class DatabaseSession(DbConnection connection) : IDisposable
     }
 
     /// <summary>The rows of a query one by one; until the last of them nothing else may run.</summary>
-    internal IEnumerable<T> Stream<T>(string sql, Func<DbDataReader, T> read)
+    internal IEnumerable<T> Stream<T>(string sql, Func<DbDataReader, T> read, params object?[] parameters)
     {
-        using DbDataReader reader = Prepare(sql, []).ExecuteReader();
+        using DbDataReader reader = Prepare(sql, parameters).ExecuteReader();
         while (reader.Read()) yield return read(reader);
     }
 

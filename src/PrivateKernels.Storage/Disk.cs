@@ -9,11 +9,22 @@ static partial class Disk
     const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     const int ReadOnly = 0;
 
-    /// <summary>Makes a directory for its owner alone (0700), if it is missing.</summary>
+    /// <summary>
+    /// Makes a directory for its owner alone (0700), if it is missing, and its name durable: what is synced inside a
+    /// directory is lost with the name of that directory.
+    /// </summary>
     internal static void CreateDirectory(string path)
     {
+        if (MakeDirectory(path)) SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>As <see cref="CreateDirectory"/>, and leaves it to the caller to make the name durable; false if it was there.</summary>
+    internal static bool MakeDirectory(string path)
+    {
+        if (Directory.Exists(path)) return false;
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
         else Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+        return true;
     }
 
     /// <summary>Opens a file of mode 0600. It is not buffered: every write is one call to the system.</summary>
@@ -45,8 +56,8 @@ static partial class Disk
     /// <summary>Makes a file hold these bytes, durably: all of them, or what it held before.</summary>
     internal static void Replace(string path, ReadOnlySpan<byte> content)
     {
-        string part = path + ".part";
-        File.Delete(part);
+        // A name of its own: two that replace one file at once must not write into, or rename, each other's part.
+        string part = $"{path}.{Guid.NewGuid():N}.part";
         using (FileStream file = Open(part, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             file.Write(content);

@@ -56,7 +56,7 @@ sealed class Recovery(DataDirectory directory)
             {
                 string name = Path.GetFileName(path);
                 bool isUsed = uploads.Contains((uid, name.Split('.')[0]));
-                if (!isUsed || (Path.GetExtension(name) is ".cells" or ".sum" && !used.Contains(name))) File.Delete(path);
+                if (!isUsed || (Path.GetExtension(name) is ".cells" or ".sum" or ".part" && !used.Contains(name))) File.Delete(path);
             }
         }
     }

@@ -21,19 +21,21 @@ static class SharedFiles
                 $"INSERT INTO {table} (uid, part, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", uid, number, part[..read]);
     }
 
-    /// <summary>Brings a file here, durably; false if it is not there.</summary>
+    /// <summary>Brings a file here, durably: all of it, as one statement sees it, or false if it is not there.</summary>
     internal static bool TryFetch(DatabaseSession database, string table, string uid, string path)
     {
         string unfinished = $"{path}.{Guid.NewGuid():N}.part";
-        long parts = 0;
+        bool isThere = false;
         using (FileStream file = Disk.Open(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
-            for (; database.First(
-                $"SELECT data FROM {table} WHERE uid = $1 AND part = $2", static r => (byte[])r[0], uid, parts) is { } part; parts++)
+            foreach (byte[] part in database.Stream($"SELECT data FROM {table} WHERE uid = $1 ORDER BY part", static r => (byte[])r[0], uid))
+            {
                 file.Write(part);
+                isThere = true;
+            }
             Disk.Sync(file);
         }
-        if (parts == 0)
+        if (!isThere)
         {
             File.Delete(unfinished);
             return false;

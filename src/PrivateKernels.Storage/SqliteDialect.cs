@@ -63,7 +63,11 @@ sealed class SqliteDialect(string path) : Dialect
 
     internal override bool IsDiskError(DbException e) => e is SqliteException { SqliteErrorCode: 10 or 13 };
 
-    internal override void Settle(DatabaseSession database) => database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
+    /// <summary>A reader in the midst of a query keeps the log as it is (the pragma then answers 1): it is waited for.</summary>
+    internal override void Settle(DatabaseSession database)
+    {
+        for (int i = 0; i < 250 && database.Text("PRAGMA wal_checkpoint(TRUNCATE)") != "0"; i++) Thread.Sleep(20);
+    }
 
     /// <summary>From version 2 of the tables, and from the version of another dialect that had the same.</summary>
     /// <remarks>SQLite writes the new column into the text of the table as <see cref="Tables"/> has it, to the letter.</remarks>

@@ -231,11 +231,7 @@ sealed class Uploads(DataDirectory directory)
     IUploadFile Open(DatasetRow dataset, string uploadId, OpenAccumulators? accumulators)
     {
         string path = directory.DatasetPath(dataset.Uid);
-        if (!Directory.Exists(path))
-        {
-            Disk.CreateDirectory(path);
-            Disk.SyncDirectory(directory.DatasetsPath);
-        }
+        directory.Durably("upload", () => Disk.CreateDirectory(path));
         if (!dataset.Definition.IsOnePass)
             return new UploadFile(
                 path, uploadId, RowShape.Of(dataset.Definition), directory.Options.SegmentBytes, directory.OpenKey(dataset.Uid));

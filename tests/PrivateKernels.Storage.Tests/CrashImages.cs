@@ -16,10 +16,13 @@ static class CrashImages
         // Files are copied while this process has them open for itself alone.
         AppContext.SetSwitch("System.IO.DisableFileLocking", true);
         Dictionary<string, int> taken = [];
-        var waiting = new Stack<Image>([new("start", Directory.CreateDirectory(Path.Combine(root, "0")).FullName, [])]);
+        var waiting = new Stack<Image>();
         int count = 0;
-        while (waiting.TryPop(out Image? image))
+        // Points that no recovery comes by again are met by beginning anew.
+        while (waiting.Count > 0 || taken.Count == 0 || taken.Values.Any(n => n < each))
         {
+            if (!waiting.TryPop(out Image? image))
+                image = new("start", Directory.CreateDirectory(Path.Combine(root, $"{++count}")).FullName, []);
             List<string> lines = [.. image.Lines];
             CrashHost.Say = lines.Add;
             Failpoint.Action = name =>

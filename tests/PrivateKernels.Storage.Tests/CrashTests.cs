@@ -45,6 +45,7 @@ public sealed class CrashTests
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, await errors);
         string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Scale.Say($"{lines.Length} failpoints, {each} kills each");
         foreach (string failpoint in Failpoints.Select(static row => row.Data)) Assert.Contains($"{failpoint} {each}", lines);
     }
 

@@ -29,6 +29,20 @@ public sealed class RefusalTests
     }
 
     [Fact]
+    public async Task A_coordinate_or_a_key_in_the_log_fails_whatever_test_the_server_ran_for()
+    {
+        float[] rows = Pattern(3, 4);
+        foreach (string leak in (string[])[$"row {rows[^1].ToString("R", CultureInfo.InvariantCulture)}", $"pk_lab_{new string('a', 43)}"])
+        {
+            TestServer server = await StartAsync();
+            await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+            await server.IngestAsync("people", rows, 4);
+            await server.Log.WriteLineAsync(leak);
+            await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(async () => await server.DisposeAsync());
+        }
+    }
+
+    [Fact]
     public async Task No_value_of_a_private_row_reaches_the_log_or_an_error()
     {
         await using TestServer server = await StartAsync(

@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -9,11 +12,18 @@ using PrivateKernels.V1;
 
 namespace PrivateKernels.Tests;
 
-/// <summary>A real server on a free loopback port over a temporary directory, with clients and the calls that tests share.</summary>
-public sealed class TestServer : IAsyncDisposable
+/// <summary>
+/// A real server on a free loopback port over a temporary directory, with clients and the calls that tests share. Whatever a test
+/// is about, at its end no coordinate that it sent may stand in the log, and no key.
+/// </summary>
+public sealed partial class TestServer : IAsyncDisposable
 {
+    /// <summary>Coordinates kept of one batch and of all, and the fewest characters that no public number has by chance.</summary>
+    const int CanariesOfBatch = 20, Canaries = 200, LeastCanaryLength = 7;
+
     readonly GrpcChannel _channel;
     readonly bool _ownsDirectory;
+    readonly ConcurrentDictionary<string, bool> _canaries = new();
 
     TestServer(ServerHost host, string directory, StringWriter log, bool ownsDirectory)
     {
@@ -64,7 +74,17 @@ public sealed class TestServer : IAsyncDisposable
         _channel.Dispose();
         await Host.DisposeAsync();
         if (_ownsDirectory) System.IO.Directory.Delete(Directory, recursive: true);
+        string log = Clock.Replace(Log.ToString(), "");
+        Assert.All(_canaries.Keys, canary => Assert.DoesNotContain(canary, log, StringComparison.Ordinal));
+        Assert.DoesNotMatch(Key, log);
     }
+
+    /// <summary>Measured times may hold any digits.</summary>
+    [GeneratedRegex(""" "time":"[^"]*"|"ms":[0-9.E+-]+ """, RegexOptions.IgnorePatternWhitespace)]
+    static partial Regex Clock { get; }
+
+    [GeneratedRegex("pk_[a-z0-9-]+_[A-Za-z0-9_-]{43}")]
+    static partial Regex Key { get; }
 
     public static string NewId() => Guid.NewGuid().ToString("D");
 
@@ -125,6 +145,7 @@ public sealed class TestServer : IAsyncDisposable
     /// <summary>Sends frames and returns every frame of the reply.</summary>
     public async Task<List<IngestPointsResponse>> SendAsync(params IngestPointsRequest[] frames)
     {
+        foreach (IngestPointsRequest frame in frames.Where(static f => f.Batch?.Points is not null)) Keep(frame.Batch.Points.Values);
         using AsyncDuplexStreamingCall<IngestPointsRequest, IngestPointsResponse> call = Datasets.IngestPoints();
         try
         {
@@ -140,6 +161,12 @@ public sealed class TestServer : IAsyncDisposable
         return replies;
     }
 
+    void Keep(IEnumerable<float> values)
+    {
+        foreach (string text in values.Take(CanariesOfBatch).Select(static v => v.ToString("R", CultureInfo.InvariantCulture)))
+            if (text.Length >= LeastCanaryLength && text.Contains('.', StringComparison.Ordinal) && _canaries.Count < Canaries) _canaries[text] = true;
+    }
+
     /// <summary>Uploads rows in one batch and commits them.</summary>
     public async Task IngestAsync(string dataset, float[] values, int dimension, uint[]? labels = null)
     {
@@ -151,7 +178,11 @@ public sealed class TestServer : IAsyncDisposable
     public async Task<V1.Release> BuildAsync(CreateReleaseRequest request)
     {
         CreateReleaseResponse created = await Releases.CreateReleaseAsync(request);
-        return (await EndAsync(created.Operation)).Response.Unpack<V1.Release>();
+        V1.Release release = (await EndAsync(created.Operation)).Response.Unpack<V1.Release>();
+        // The operation ends with the commit; the head that the ledger shows waits for the witness as well.
+        var head = new ListLedgerEntriesRequest { PageSize = 1 };
+        while ((await Datasets.ListLedgerEntriesAsync(head)).Head.Sequence < release.PostedAt.Sequence) await Task.Yield();
+        return release;
     }
 
     public async Task<Operation> EndAsync(Operation operation)

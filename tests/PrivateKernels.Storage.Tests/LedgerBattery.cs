@@ -172,6 +172,22 @@ public abstract class LedgerBattery
     }
 
     [Fact]
+    public async Task A_build_whose_rows_are_no_longer_those_that_were_reserved_draws_nothing()
+    {
+        using Scratch scratch = NewScratch();
+        using DataDirectory directory = scratch.Open();
+        await Scratch.Create(directory, "people", Scratch.Gaussian);
+        await Scratch.Ingest(directory, "people", Scratch.Rows(10, 1));
+        await Scratch.Ingest(directory, "people", Scratch.Rows(10, 2));
+        Measurement measurement = Scratch.Measurement(0.1);
+        Build build = (await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", measurement))).Build!;
+        await directory.Writer.SubmitAsync("test", static t => t.Database.Execute("DELETE FROM segments WHERE commit_no = 2"));
+        Assert.Throws<StorageException>(() => Scratch.Draw(build, measurement));
+        Assert.False(build.IsReleasing);
+        Assert.Equal(76, Assert.Single(scratch.Exits).Code);
+    }
+
+    [Fact]
     public async Task An_attempt_that_was_superseded_cannot_post()
     {
         using Scratch scratch = NewScratch();

@@ -5,7 +5,7 @@ namespace PrivateKernels.Gpu;
 /// <summary>Public parameters of a Fourier map in device memory.</summary>
 /// <param name="Map">The map they belong to.</param>
 /// <param name="Rows">Dense: [frequency][stride], whole tiles.</param>
-/// <param name="Flips">Structured: eight signs of three rounds per word.</param>
+/// <param name="Flips">Structured: eight signs of three rounds per word; as the map has them where it is not fused.</param>
 /// <param name="Radii">Structured: radii in turns.</param>
 sealed record DeviceMap(FourierMap Map, ArrayView<F4> Rows, ArrayView<uint> Flips, ArrayView<float> Radii);
 
@@ -60,17 +60,23 @@ sealed class DeviceMaps(Device device)
 
     DeviceMap Structured(FourierMap map, string role)
     {
-        int padded = map.Padded, octets = map.Frequencies / 8;
-        var flips = new uint[octets];
-        for (int block = 0; block < map.Frequencies / padded; block++)
-            for (int round = 0; round < 3; round++)
-                for (int i = 0; i < padded; i++)
-                    if (map.Flips[(block * 3 + round) * padded + i] != 0)
-                        flips[(block * padded + i) / 8] |= 1u << (8 * round + i % 8);
+        uint[] flips = FourierLaunch.IsFused(map) ? Octets(map) : map.Flips;
         ArrayView<uint> words = device.Buffer<uint>($"{role} flips", flips.Length);
         ArrayView<float> radii = device.Buffer<float>(role, map.Radii.Length);
         device.Upload<uint>(words, flips);
         device.Upload<float>(radii, map.Radii);
         return new(map, default, words, radii);
+    }
+
+    static uint[] Octets(FourierMap map)
+    {
+        int padded = map.Padded;
+        var flips = new uint[map.Frequencies / 8];
+        for (int block = 0; block < map.Frequencies / padded; block++)
+            for (int round = 0; round < 3; round++)
+                for (int i = 0; i < padded; i++)
+                    if (map.Flips[(block * 3 + round) * padded + i] != 0)
+                        flips[(block * padded + i) / 8] |= 1u << (8 * round + i % 8);
+        return flips;
     }
 }

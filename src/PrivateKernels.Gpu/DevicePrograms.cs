@@ -27,7 +27,8 @@ static class DevicePrograms
 
     static readonly Type[] Others =
     [
-        typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(SumPrograms), typeof(SignPrograms),
+        typeof(StructuredPrograms), typeof(LargeStructuredPrograms), typeof(RotationPrograms), typeof(SumPrograms),
+        typeof(SignPrograms),
         typeof(MomentPrograms), typeof(ClampPrograms), typeof(PowerPrograms), typeof(SphericalPrograms),
         typeof(SlicedPrograms), typeof(ProfilePrograms), typeof(WeightedPrograms),
         typeof(PreciseSumPrograms), typeof(SecondMomentPrograms), typeof(ProjectPrograms), typeof(CenterPrograms),

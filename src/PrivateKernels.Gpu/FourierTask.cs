@@ -9,7 +9,7 @@ sealed class FourierTask : DeviceTask
     readonly Memory<long> _result;
 
     /// <param name="device">Where it runs.</param>
-    /// <param name="map">Public frequencies; <see cref="FourierLaunch.Supports"/> it.</param>
+    /// <param name="map">Public frequencies; <see cref="FourierLaunch.IsFused"/>.</param>
     /// <param name="points">Points of the whole job.</param>
     /// <param name="result">2 m sums of the job.</param>
     public FourierTask(Device device, FourierMap map, int points, Memory<long> result)

@@ -55,14 +55,9 @@ public sealed class GpuEngine : IEngine
     public void AddFourier(FourierMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == 2 * map.Frequencies);
-        if (!FourierLaunch.Supports(map))
-        {
-            _fallback.AddFourier(map, points, cells);
-            return;
-        }
         AddCells(
             points, cells, [],
-            (device, sums) => points.IsWeighted
+            (device, sums) => points.IsWeighted || !FourierLaunch.IsFused(map)
                 ? new WeightedTask(device, map, points.Count, sums) : new FourierTask(device, map, points.Count, sums),
             (rest, sums) => _fallback.AddFourier(map, rest, sums));
     }
@@ -70,11 +65,6 @@ public sealed class GpuEngine : IEngine
     public void AddSecondMoments(FourierMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Dimension && cells.Length == SecondMoments.CellsOf(map.Frequencies));
-        if (!FourierLaunch.Supports(map))
-        {
-            _fallback.AddSecondMoments(map, points, cells);
-            return;
-        }
         AddCells(
             points, cells, [],
             (device, sums) => new SecondMomentTask(device, map, sums),
@@ -86,11 +76,6 @@ public sealed class GpuEngine : IEngine
     {
         Expect(queries.Dimension == map.Dimension && weights.Length == 2L * map.Frequencies * columns);
         Expect(sums.Length == (long)queries.Count * columns * map.Groups);
-        if (!FourierLaunch.Supports(map))
-        {
-            _fallback.ProjectFourier(map, queries, weights, columns, sums);
-            return;
-        }
         double[] copy = weights.ToArray();
         var answers = new double[sums.Length];
         int perQuery = columns * map.Groups;
@@ -139,11 +124,6 @@ public sealed class GpuEngine : IEngine
     public void AddSpherical(SphericalMap map, Points points, Span<long> cells)
     {
         Expect(points.Dimension == map.Rows.Dimension && cells.Length == map.CellCount);
-        if (!SphericalCells.Supports(map))
-        {
-            _fallback.AddSpherical(map, points, cells);
-            return;
-        }
         AddCells(
             points, cells, [],
             (device, sums) => new ClampedTask(device, new SphericalCells(device, map), points.Count, sums),
@@ -184,11 +164,6 @@ public sealed class GpuEngine : IEngine
     public void MultiplyRows(FourierMap map, Points points, Span<float> products)
     {
         Expect(points.Dimension == map.Dimension && products.Length == (long)points.Count * map.Frequencies);
-        if (!FourierLaunch.Supports(map))
-        {
-            _fallback.MultiplyRows(map, points, products);
-            return;
-        }
         WriteRows(
             points, products, map.Frequencies,
             device =>

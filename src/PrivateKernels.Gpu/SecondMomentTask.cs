@@ -15,7 +15,7 @@ sealed class SecondMomentTask : DeviceTask
     readonly int _features, _tiles;
 
     /// <param name="device">Where it runs.</param>
-    /// <param name="map">Public frequencies; <see cref="FourierLaunch.Supports"/> it.</param>
+    /// <param name="map">Public frequencies.</param>
     /// <param name="result">The triangle of sums of the job.</param>
     public SecondMomentTask(Device device, FourierMap map, Memory<long> result)
     {

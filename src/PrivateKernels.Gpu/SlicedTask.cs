@@ -38,8 +38,7 @@ sealed class SlicedTask : DeviceTask
     int Tiles => (_map.Rows.Frequencies + SlicedPrograms.DirectionsPerGroup - 1) / SlicedPrograms.DirectionsPerGroup;
 
     /// <summary>Whether device programs exist for the map; the others are for the processor.</summary>
-    public static bool Supports(SlicedMap map) =>
-        FourierLaunch.Supports(map.Rows) && map.Rows.Groups <= SlicedPrograms.MostGroups;
+    public static bool Supports(SlicedMap map) => map.Rows.Groups <= SlicedPrograms.MostGroups;
 
     public override void Launch(int slot, PointRange range)
     {

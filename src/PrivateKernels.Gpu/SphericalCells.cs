@@ -18,10 +18,6 @@ sealed class SphericalCells(Device device, SphericalMap map) : IClampedFeatures
 
     public long BytesPerRecord => sizeof(float) * (long)map.Rows.Frequencies * (_gates is null ? 1 : 2);
 
-    /// <summary>Whether device programs exist for the map; the others are for the processor.</summary>
-    public static bool Supports(SphericalMap map) =>
-        FourierLaunch.Supports(map.Rows) && (map.GateRows is null || FourierLaunch.Supports(map.GateRows));
-
     public void Write(int slot, int records, ArrayView<int> target)
     {
         Slot s = device.Slots[slot];

@@ -8,7 +8,7 @@ public struct WeightedArguments
     /// <summary>[record][m] phases in turns.</summary>
     public ArrayView<float> Phases;
 
-    /// <summary>[record] weights.</summary>
+    /// <summary>[record] weights, or empty: 1.</summary>
     public ArrayView<float> Weights;
 
     /// <summary>[slice][2 m] sums.</summary>
@@ -22,7 +22,7 @@ public struct WeightedArguments
     public int Slices;
 }
 
-/// <summary>Fourier features of weighted records, from phases in memory: one program for dense and structured maps.</summary>
+/// <summary>Fourier features of records, weighted or not, from phases in memory: one program for all maps.</summary>
 public static class WeightedPrograms
 {
     public const int Threads = 256;
@@ -37,7 +37,7 @@ public static class WeightedPrograms
         for (int record = slice; record < arguments.Records; record += arguments.Slices)
         {
             ScaledPair pair = DevicePhase.Scaled(arguments.Phases[(long)record * m + frequency]);
-            float weight = arguments.Weights[record];
+            float weight = arguments.Weights.Length > 0 ? arguments.Weights[record] : 1f;
             cos += (int)(pair.Cos * weight);
             sin += (int)(pair.Sin * weight);
         }

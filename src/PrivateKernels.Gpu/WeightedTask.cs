@@ -2,7 +2,9 @@ using ILGPU;
 
 namespace PrivateKernels.Gpu;
 
-/// <summary>Adds the Fourier features of weighted points: phases first, then what the weights leave of their features.</summary>
+/// <summary>
+/// Adds Fourier features from phases in memory: those of weighted points, and of maps that are not fused.
+/// </summary>
 sealed class WeightedTask : DeviceTask
 {
     // Phases of one slot take at most this much device memory.
@@ -15,7 +17,7 @@ sealed class WeightedTask : DeviceTask
     readonly int _frequencies, _tiles;
 
     /// <param name="device">Where it runs.</param>
-    /// <param name="map">Public frequencies; <see cref="FourierLaunch.Supports"/> it.</param>
+    /// <param name="map">Public frequencies.</param>
     /// <param name="points">Points of the whole job.</param>
     /// <param name="result">2 m sums of the job.</param>
     public WeightedTask(Device device, FourierMap map, int points, Memory<long> result)

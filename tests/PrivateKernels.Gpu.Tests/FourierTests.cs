@@ -41,6 +41,10 @@ public sealed class FourierTests(OneEngine shared)
     [InlineData(5, 2049, 4096, 1)]
     [InlineData(3, 8192, 8192, 1)]
     [InlineData(5000, 1, 32, 1)]
+    [InlineData(700, 3, 4, 5)]
+    [InlineData(9, 2, 2, 3)]
+    [InlineData(5, 1, 1, 7)]
+    [InlineData(3, 9001, 16384, 1)]
     public void Structured_cells_equal_the_definition_to_the_last_bit(int points, int dimension, int padded, int blocks)
     {
         var samples = new Samples((ulong)(points + dimension + padded + blocks));

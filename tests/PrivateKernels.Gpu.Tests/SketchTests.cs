@@ -60,6 +60,8 @@ public sealed class SketchTests(OneEngine shared) : IDisposable
     [InlineData(8, 33, 5, 24)]
     [InlineData(64, 300, 40, 192)]
     [InlineData(4096, 3, 2100, 4096)]
+    [InlineData(4, 129, 3, 28)]
+    [InlineData(16384, 2, 70, 16384)]
     public void Phases_are_those_of_the_processor(int padded, int points, int dimension, int rows)
     {
         var samples = new Samples((ulong)(points + rows));
@@ -76,6 +78,7 @@ public sealed class SketchTests(OneEngine shared) : IDisposable
     [InlineData(0, 300, 9, 60, 4)]
     [InlineData(32, 257, 20, 512, 16)]
     [InlineData(64, 700, 64, 64, 1)]
+    [InlineData(4, 257, 3, 12, 4)]
     public void Sliced_cells_are_those_of_the_processor_shortened_or_not(
         int padded, int points, int dimension, int directions, int groups)
     {
@@ -100,6 +103,7 @@ public sealed class SketchTests(OneEngine shared) : IDisposable
     [InlineData(AngularFeatures.Sign, 32, 300, 30, 96)]
     [InlineData(AngularFeatures.Absolute, 0, 200, 7, 65)]
     [InlineData(AngularFeatures.Absolute, 16, 33, 16, 32)]
+    [InlineData(AngularFeatures.AbsoluteAndGated, 2, 60, 2, 10)]
     [InlineData(AngularFeatures.AbsoluteAndGated, 0, 150, 3, 130)]
     [InlineData(AngularFeatures.AbsoluteAndGated, 64, 257, 50, 128)]
     public void Spherical_cells_are_those_of_the_processor_shortened_or_not(
@@ -143,6 +147,7 @@ public sealed class SketchTests(OneEngine shared) : IDisposable
     [InlineData(0, 1100, 7, 65)]
     [InlineData(32, 130, 20, 96)]
     [InlineData(0, 2100, 3, 5)]
+    [InlineData(4, 300, 3, 20)]
     public void Second_moments_are_those_of_the_processor(int padded, int points, int dimension, int rows)
     {
         var samples = new Samples((ulong)(points + rows));
@@ -222,12 +227,38 @@ public sealed class SketchTests(OneEngine shared) : IDisposable
     {
         var samples = new Samples(11);
         using var engine = new GpuEngine([Devices.UnderTest], _simd, new GpuOptions { IsForced = true });
-        FourierMap tiny = samples.StructuredMap(3, 4, 2);
+        var map = new SlicedMap(Positions(samples, 3, 0, 34, 17), 4099, 20, 60_000);
         Points x = samples.NormalPoints(10, 3);
-        long[] cells = new long[16], same = new long[16];
-        engine.AddFourier(tiny, x, cells);
-        _simd.AddFourier(tiny, x, same);
-        Assert.Equal(same, cells);
+        long[] packed = new long[34 * SlicedMap.CellsPerRow], terms = new long[17];
+        long[] same = new long[packed.Length], sameTerms = new long[17];
+        engine.AddSliced(map, x, packed, terms);
+        _simd.AddSliced(map, x, same, sameTerms);
+        Assert.Equal(sameTerms, terms);
+        Assert.True(same.AsSpan().SequenceEqual(packed));
+    }
+
+    [Theory]
+    [InlineData(40, 64, 100)]
+    [InlineData(3, 4, 9)]
+    public void A_last_block_of_frequencies_that_is_not_whole_is_that_of_the_processor(int dimension, int padded, int m)
+    {
+        var samples = new Samples(14);
+        FourierMap whole = samples.StructuredMap(dimension, padded, (m + padded - 1) / padded);
+        FourierMap map = FourierMap.Structured(dimension, padded, whole.Flips, whole.Radii[..m], 1);
+        Points plain = samples.EdgePoints(77, dimension), weighted = new(plain.Values, dimension, samples.Normals(77)
+            .Select(static v => Math.Clamp(v, -1, 1)).ToArray());
+        double[] weights = [.. Enumerable.Range(0, 2 * m).Select(_ => (double)samples.Normal())];
+        double[] sums = new double[77], sameSums = new double[77];
+        _engine.ProjectFourier(map, plain, weights, 1, sums);
+        _simd.ProjectFourier(map, plain, weights, 1, sameSums);
+        Assert.Equal(sameSums, sums);
+        foreach (Points x in new[] { plain, weighted })
+        {
+            long[] cells = new long[2 * m], same = new long[2 * m];
+            _engine.AddFourier(map, x, cells);
+            _simd.AddFourier(map, x, same);
+            Assert.Equal(same, cells);
+        }
     }
 
     [Fact]

@@ -7,8 +7,8 @@ namespace PrivateKernels.Benchmarks;
 
 /// <summary>
 /// Speed of the GPU engine beside the ceilings measured in the same run (multiply-adds in registers, page-locked
-/// copies), the SIMD engine, and torch where python3 has it. "On device" leaves copies out; "end to end" starts from
-/// ordinary host memory and ends with cells on the host.
+/// copies), the SIMD engine, and torch where python3 has it. "On device" leaves copies out, "page-locked" copies every batch
+/// from there; "end to end" starts from ordinary host memory and ends with cells on the host.
 /// </summary>
 static class GpuBenchmark
 {
@@ -36,8 +36,9 @@ static class GpuBenchmark
         foreach (int d in dimensions)
             foreach (int m in sizes)
             {
-                Build(device, engine, simd, ceilings, torch, Dense(d, m), quick);
-                if (d >= 32) Build(device, engine, simd, ceilings, null, Structured(d, m), quick);
+                double dense = Build(device, engine, simd, ceilings, torch, Dense(d, m), quick);
+                double structured = Build(device, engine, simd, ceilings, torch, Structured(d, m), quick);
+                Report($"structured beside dense, d = {d}, m = {m}", ("times_dense", structured / dense));
             }
         foreach (int n in quick ? [1, 64] : new[] { 1, 64, 4096 }) Queries(engine, simd, Structured(128, 1024), n);
         foreach (int d in dimensions) Sums(engine, simd, ceilings, torch, d, quick);
@@ -46,7 +47,8 @@ static class GpuBenchmark
         return 0;
     }
 
-    static void Build(
+    /// <summary>Records per second on the device.</summary>
+    static double Build(
         Device device, GpuEngine engine, SimdEngine simd, GpuCeilings ceilings, Peers? torch, FourierMap map,
         bool quick)
     {
@@ -54,14 +56,20 @@ static class GpuBenchmark
         int records = (quick ? 1 << 20 : 16 << 20) / stride / 128 * 128;
         Points points = Normal(quick ? records : 4 * records, d);
         Slot slot = device.Slots[0];
-        device.Reserve(slot, "slot 0", (long)records * stride);
-        slot.Fill(points.Slice(0, records), stride);
+        for (int s = 0; s < 2; s++)
+        {
+            device.Reserve(device.Slots[s], $"slot {s}", (long)records * stride);
+            device.Slots[s].Fill(points.Slice(0, records), stride);
+        }
         device.CopyIn(slot, records * stride);
         var launch = new FourierLaunch(device, map);
         int slices = launch.SlicesFor(records);
         var cells = new CellSums(device, 2 * m, slices);
         ArrayView<long> partial = cells.Partial(0);
         double onDevice = records / GpuCeilings.Best(device, slot, () => launch.Add(slot, records, partial, slices));
+        ArrayView<long>[] own = [partial, cells.Partial(1)];
+        double pageLocked = records * PageLockedBatches(
+            device, records * stride, s => launch.Add(device.Slots[s], records, own[s], slices));
         var sums = new long[2 * m];
         double endToEnd = points.Count / Seconds(() => engine.AddFourier(map, points, sums));
         Points few = points.Slice(0, (int)Math.Clamp(2e9 / d / m, 256, points.Count));
@@ -76,11 +84,32 @@ static class GpuBenchmark
         Report(
             $"{kind} build, d = {d}, m = {m}",
             ("device_records_per_second", onDevice), ("tflops", onDevice * perRecord / 1e12),
-            ("of_ceiling", onDevice * perRecord / floor), ("end_to_end_records_per_second", endToEnd),
-            ("gigabytes_per_second", endToEnd * 4 * d / 1e9), ("of_slower_of_copy_and_compute", endToEnd / bound),
+            ("of_ceiling", onDevice * perRecord / floor), ("page_locked_records_per_second", pageLocked),
+            ("gigabytes_per_second", pageLocked * 4 * stride / 1e9),
+            ("of_copy_ceiling", pageLocked * 4 * stride / ceilings.CopyBytes),
+            ("of_slower_of_copy_and_compute", pageLocked / bound), ("end_to_end_records_per_second", endToEnd),
             ("times_simd", endToEnd / processor),
             ("times_torch", torch is null
                 ? double.NaN : torch.Seconds("cells", Few(m, records), d, m) * onDevice / Few(m, records)));
+        return onDevice;
+    }
+
+    /// <summary>Batches per second where the two slots copy their page-locked values and compute in turn.</summary>
+    static double PageLockedBatches(Device device, int floats, Action<int> queue)
+    {
+        const int Batches = 12;
+        double seconds = Seconds(() =>
+        {
+            for (int batch = 0; batch < Batches; batch++)
+            {
+                Slot slot = device.Slots[batch % 2];
+                device.Synchronize(slot.Stream);
+                device.CopyIn(slot, floats);
+                queue(batch % 2);
+            }
+            foreach (Slot slot in device.Slots) device.Synchronize(slot.Stream);
+        });
+        return Batches / seconds;
     }
 
     // torch writes the whole feature matrix: as many records as 4 GB hold.
@@ -111,7 +140,8 @@ static class GpuBenchmark
             () => simd.AddExactSums(gaussian, few, fewQueries, sums.AsSpan(0, 64).ToArray()));
         int peer = Math.Min(n, 1 << 16);
         Report(
-            $"exact gaussian sums, d = {d}", ("pairs_per_second", device),
+            $"exact gaussian sums, d = {d}", ("pairs_per_second", device), ("tflops", device * 2 * d / 1e12),
+            ("gigabytes_per_second", device / q * 4 * d / 1e9),
             ("of_ceiling_at_2d_per_pair", device * 2 * d / ceilings.Flops), ("times_simd", device / processor),
             ("times_torch", torch is null
                 ? double.NaN : torch.Seconds("gaussian", peer, d, q) * device / ((double)peer * q)));
@@ -149,7 +179,7 @@ static class GpuBenchmark
 
     static FourierMap Structured(int d, int m)
     {
-        int padded = 32;
+        int padded = 8;
         while (padded < d) padded *= 2;
         int frequencies = Math.Max(m / padded, 1) * padded;
         var random = new PublicRandom(7);

@@ -53,7 +53,7 @@ static class GpuBenchmark
         bool quick)
     {
         int d = map.Dimension, m = map.Frequencies, stride = DeviceTask.Padded(d);
-        int records = (quick ? 1 << 20 : 16 << 20) / stride / 128 * 128;
+        int records = (quick ? 1 << 17 : 16 << 20) / stride / 128 * 128;
         Points points = Normal(quick ? records : 4 * records, d);
         Slot slot = device.Slots[0];
         for (int s = 0; s < 2; s++)

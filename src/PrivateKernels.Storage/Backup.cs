@@ -37,8 +37,9 @@ public static class Backup
             report = new(LedgerCheck.Verify(new SqliteDialect(copy), database).Head, 0, 0, 0);
             report = CopyReleases(database, path, to, CopyRows(database, path, to, report));
             // A checkpoint that was replaced meanwhile: its upload begins again.
-            foreach (CheckpointRow lost in CellTable.Checkpoints(database).Where(c => !File.Exists(Path.Combine(to, "datasets", c.DatasetUid, c.File))))
-                CellTable.Delete(database, lost.DatasetUid, lost.UploadId);
+            foreach (CheckpointRow row in CellTable.Checkpoints(database))
+                if (!File.Exists(Path.Combine(to, "datasets", row.DatasetUid, row.File)))
+                    CellTable.Delete(database, row.DatasetUid, row.UploadId);
             new SqliteDialect(copy).Settle(database);
         }
         using (FileStream file = Disk.Open(copy, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) Disk.Sync(file);

@@ -70,8 +70,6 @@ public sealed class DataDirectory : IDisposable
         try
         {
             if (isNew) Disk.SyncDirectory(Path.GetDirectoryName(path)!);
-            // SQLite would make the file readable to all, and its log after it.
-            if (options.Postgres is null) Disk.Open(DatabasePath(path), FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite).Dispose();
             witness = options.WitnessConnectionString is { } elsewhere
                 ? new WitnessRow(elsewhere, options.AllowInsecureWitness)
                 : new Witness(options.WitnessPath ?? WitnessPath(path));

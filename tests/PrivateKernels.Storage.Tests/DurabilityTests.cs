@@ -99,17 +99,4 @@ public sealed class DurabilityTests
         using Upload again = await restored.Datasets.OpenUploadAsync(OnePassHost.Name, upload, OnePassHost.Accumulators);
         Assert.Equal(1ul, again.NextSequence);
     }
-
-    [Fact]
-    public void A_new_directory_and_all_files_in_it_are_for_their_owner_alone()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "no modes there");
-        using var scratch = new Scratch();
-        using var directory = DataDirectory.Open(scratch.FileOf("a"), scratch.Options);
-        const UnixFileMode Others = (UnixFileMode)0b000_111_111;
-        Assert.Equal(default, File.GetUnixFileMode(scratch.FileOf("a")) & Others);
-        string[] files = Directory.GetFiles(scratch.FileOf("a"), "*", SearchOption.AllDirectories);
-        Assert.Contains(scratch.FileOf("a/pk.db"), files);
-        Assert.All(files, static path => Assert.Equal(default, File.GetUnixFileMode(path) & Others));
-    }
 }

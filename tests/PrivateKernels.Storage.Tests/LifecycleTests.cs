@@ -25,9 +25,10 @@ public sealed class LifecycleTests
                 for (int i = 0; i < spends; i++)
                 {
                     long units = 1 + random.NextBelow(1_000);
+                    Call call = Scratch.Call("CreateRelease", "datasets/people");
                     (ReservationRow reservation, _) = ReservationTable.Reserve(
-                        t, request with { ReleaseId = $"r{i}", Cost = new(CostUnit.Epsilon, units), Call = Scratch.Call("CreateRelease", "datasets/people") },
-                        dataset, account, new byte[32]);
+                        t, request with { ReleaseId = $"r{i}", Cost = new(CostUnit.Epsilon, units), Call = call }, dataset, account,
+                        new byte[32]);
                     if (i == 7) held += units;
                     else if (random.NextBelow(2) == 0) ReservationTable.Void(t, reservation.Id, 1, "CANCELLED", "cancelled");
                     else

@@ -139,13 +139,13 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         public Measurement Small(ulong seed, Adjacency? adjacency = null, int features = 256)
         {
             ReleaseRequest request = SketchCases.Request(_name, Dimension, Unit) with { Seed = seed, Weighted = _weighted };
-            DatasetFacts facts = SketchCases.Facts(Dimension, adjacency ?? _adjacency ?? Adjacency.AddOrRemoveOne, Unit)
-                with
-            { MaxAbsValue = MaxAbsValue };
+            Adjacency neighbours = adjacency ?? _adjacency ?? Adjacency.AddOrRemoveOne;
+            DatasetFacts facts = SketchCases.Facts(Dimension, neighbours, Unit) with { MaxAbsValue = MaxAbsValue };
             Measurement planned = Planner.Plan(request, facts, new()).Measurement;
-            // Grids and trees have the sizes that they need.
-            return planned.Sketch.Features <= features || request.Landmarks is not null || (_adjacency is not null
-                && planned.Sketch.Method is not (SketchMethod.Fourier or SketchMethod.Spherical or SketchMethod.Sliced))
+            // Grids and trees per coordinate have the sizes that they need.
+            bool isSized = _adjacency is not null && planned.Sketch is { Function: not L2 }
+                && planned.Sketch.Method is not (SketchMethod.Fourier or SketchMethod.Spherical);
+            return planned.Sketch.Features <= features || request.Landmarks is not null || isSized
                 ? planned
                 : Planner.Plan(request with { Features = features }, facts, new()).Measurement;
         }

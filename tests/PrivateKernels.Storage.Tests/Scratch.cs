@@ -40,7 +40,11 @@ sealed class Scratch : IDisposable
     /// <summary>Exits that were asked for; the process of a test goes on.</summary>
     internal List<(int Code, string Message)> Exits { get; } = [];
 
-    internal StorageOptions Options => new() { Postgres = _postgres, FatalExit = (code, message, cause) => Exits.Add((code, $"{message} {cause?.Message}")) };
+    internal StorageOptions Options => new()
+    {
+        Postgres = _postgres,
+        FatalExit = (code, message, cause) => Exits.Add((code, $"{message} {cause?.Message}")),
+    };
 
     internal DataDirectory Open(StorageOptions? options = null) => DataDirectory.Open(Path, options ?? Options);
 

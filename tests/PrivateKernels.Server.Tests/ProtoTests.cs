@@ -58,7 +58,9 @@ public sealed class ProtoTests
     [Fact]
     public void Names_follow_the_style_of_protocol_buffers()
     {
-        Assert.All(Messages.SelectMany(static m => m.Fields.InDeclarationOrder()), static f => Assert.Matches("^[a-z][a-z0-9]*(_[a-z0-9]+)*$", f.Name));
+        Assert.All(
+            Messages.SelectMany(static m => m.Fields.InDeclarationOrder()),
+            static f => Assert.Matches("^[a-z][a-z0-9]*(_[a-z0-9]+)*$", f.Name));
         foreach (EnumDescriptor e in Enums)
         {
             string prefix = string.Concat(e.Name.Select(static (c, i) => i > 0 && char.IsUpper(c) ? $"_{c}" : $"{char.ToUpperInvariant(c)}")) + "_";

@@ -164,7 +164,8 @@ public sealed partial class TestServer : IAsyncDisposable
     void Keep(IEnumerable<float> values)
     {
         foreach (string text in values.Take(CanariesOfBatch).Select(static v => v.ToString("R", CultureInfo.InvariantCulture)))
-            if (text.Length >= LeastCanaryLength && text.Contains('.', StringComparison.Ordinal) && _canaries.Count < Canaries) _canaries[text] = true;
+            if (text.Length >= LeastCanaryLength && text.Contains('.', StringComparison.Ordinal) && _canaries.Count < Canaries)
+                _canaries[text] = true;
     }
 
     /// <summary>Uploads rows in one batch and commits them.</summary>

@@ -57,6 +57,28 @@ public sealed class EnclosureTests
         }
     }
 
+    /// <summary>Of wide operands: rounding hides at which of their ends a bound was taken.</summary>
+    [Fact]
+    public void Products_and_quotients_reach_from_the_least_to_the_largest_of_their_operands()
+    {
+        Enclosure one = Of(1, 2), minus = Of(-2, -1), two = Of(2, 4), around = Of(-1, 3);
+        Assert.Equal((new Rational(1, 4), new Rational(1, 1)), Ends(one / two));
+        Assert.Equal((new Rational(-1, 1), new Rational(-1, 4)), Ends(minus / two));
+        Assert.Equal((new Rational(-1, 2), new Rational(3, 2)), Ends(around / two));
+        Assert.Equal((new Rational(-8, 1), new Rational(-2, 1)), Ends(minus * two));
+        Assert.Equal((new Rational(-6, 1), new Rational(2, 1)), Ends(minus * around));
+
+        static Enclosure Of(int low, int high) => new((BigInteger)low << 8, (BigInteger)high << 8, 8);
+
+        static (Rational, Rational) Ends(Enclosure x) => (Reduced(x.Low), Reduced(x.High));
+
+        static Rational Reduced(BigInteger units)
+        {
+            BigInteger common = BigInteger.GreatestCommonDivisor(units, 256);
+            return new(units / common, 256 / common);
+        }
+    }
+
     [Fact]
     public void The_mills_ratio_is_one_function_on_both_sides_of_the_change_of_method()
     {

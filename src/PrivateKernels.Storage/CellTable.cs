@@ -37,11 +37,12 @@ static class CellTable
     internal static void Delete(DatabaseSession database, string datasetUid, string? uploadId) => database.Execute(
         "DELETE FROM checkpoints WHERE dataset_uid = $1 AND (CAST($2 AS TEXT) IS NULL OR upload_id = $2)", datasetUid, uploadId);
 
-    /// <summary>The newest sums of a dataset, with the number of their generation; null before the first upload is finished.</summary>
+    /// <summary>
+    /// The newest sums of a dataset, with the number of their generation; null before the first upload is finished. Read by one
+    /// statement: between two another server may commit, and its generation would be taken for the one that these sums hold.
+    /// </summary>
     internal static (SegmentRow Segment, long Generation)? Last(DatabaseSession database, string datasetUid) =>
-        DatasetTable.Segments(database, datasetUid) is [.., var last]
-            ? (last, DatasetTable.LastCommit(database, datasetUid))
-            : null;
+        DatasetTable.Snapshot(database, datasetUid) is (var mark, [.., var last]) ? (last, mark) : null;
 
     /// <summary>Forgets the files of generations that no build reads any more.</summary>
     internal static int ForgetSuperseded(DatabaseSession database, string datasetUid) => database.Execute(

@@ -8,8 +8,8 @@ namespace PrivateKernels;
 /// without degrees of freedom: the discretisation error, bounded, or for grids and trees what evenly spread records would err.
 /// </param>
 /// <param name="HalfWidth95">
-/// Half-width of the 95 % interval, noise and approximation together: Student's t over the spread of the groups; without
-/// degrees of freedom 1.96 NoiseStd (2.12 with Laplace noise) + ApproximationStd.
+/// Half-width of the 95 % interval, noise and approximation together: Student's t over the spread of the groups, never below
+/// 1.96 NoiseStd (2.12 with Laplace noise); without degrees of freedom that + ApproximationStd.
 /// </param>
 /// <param name="DegreesOfFreedom">Of ApproximationStd; 0 if it is a bound.</param>
 public sealed record Answers(

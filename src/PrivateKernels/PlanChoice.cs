@@ -99,7 +99,9 @@ sealed record PlanChoice(
     {
         if (CreateSketch(0) is not FourierSketch own || !(own.IsStructured || Function is ICauchySpectrum)) return 0;
         double variance = own.IsStructured ? FourierSketch.StructuredVariance : FourierSketch.DenseVariance;
-        double most = own.IsStructured ? 16384 : Math.Min(MostPlannedFeatures, Math.ScaleB(1, 42) / Facts.MaxRecords / Facts.Domain.Dimension);
+        int d = Facts.Domain.Dimension;
+        double most = own.IsStructured ? 16384
+            : Math.Min(Math.Min(MostPlannedFeatures, FourierShape.MostDense(d)), Math.ScaleB(1, 42) / Facts.MaxRecords / d);
         double wanted = variance / 2 * Math.Pow(Facts.MaxRecords / (12 * NoiseRatio), 2);
         int m = (int)Math.Clamp(wanted, 0, Math.Min(most, Limits.Features));
         return m > own.Features ? m : 0;

@@ -150,8 +150,9 @@ public abstract class ReleasedSums
             // Noise in cells that all groups share has a known variance; the rest is estimated from the groups.
             double common = variance * raw.CommonSquaredPsi[q], total = common + raw.Variance[i];
             approximation[q] = freedom > 0 ? Math.Sqrt(Math.Max(0, total - noise[q] * noise[q])) : raw.Bound[i];
+            // A spread that happens to be small says nothing against noise that is known to be there.
             half[q] = freedom > 0
-                ? Math.Sqrt(known * known * common + t * t * raw.Variance[i])
+                ? Math.Max(known * noise[q], Math.Sqrt(known * known * common + t * t * raw.Variance[i]))
                 : t * noise[q] + approximation[q];
         }
         return new(values, noise, approximation, half, freedom);

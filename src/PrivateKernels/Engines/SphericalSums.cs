@@ -103,8 +103,8 @@ static unsafe class SphericalSums<V, S, TTile>
         S.Store(norms, lanes);
         double norm = 0;
         for (int l = 0; l < Sixteen; l++) norm += lanes[l];
-        // The fp64 norm is right to 2^-40: below this the exact one is surely within the bound.
-        if (norm > map.SquaredBound * (1 - 1.0 / (1L << 40)))
+        // A lane sums fewer than 2^15 squares, so the fp64 norm is right to 2^-37: below this the exact one is within the bound.
+        if (norm > map.SquaredBound * (1 - 1.0 / (1L << 36)))
         {
             AddClamped(map, features, size, norm, sums);
             return;

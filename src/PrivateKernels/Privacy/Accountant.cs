@@ -49,26 +49,4 @@ public static class Accountant
         while (Rational.OfDecimal(shown) < exact) shown = Math.BitIncrement(shown);
         return shown;
     }
-
-    /// <summary>
-    /// Epsilon at <paramref name="delta"/> of a finished history: the smaller of eps(delta; all of mu) and the sum of
-    /// pure epsilons plus eps(delta; mu of the Gaussian releases alone). Both hold for charges fixed beforehand, so the smaller
-    /// does; where charges followed releases, only the epsilon of the limit is proven.
-    /// </summary>
-    /// <param name="muSquaredUnits">All releases, the pure ones at their price in a Gaussian account.</param>
-    /// <param name="gaussianUnits">The Gaussian releases alone.</param>
-    /// <param name="pureEpsilonUnits">Sum of epsilon of the pure releases.</param>
-    /// <param name="delta">Probability in (0, 1).</param>
-    /// <param name="records">Group size.</param>
-    public static double EpsilonOfHistory(
-        long muSquaredUnits, long gaussianUnits, long pureEpsilonUnits, double delta, int records = 1)
-    {
-        double together = EpsilonAtMost(muSquaredUnits, delta, records);
-        if (pureEpsilonUnits == 0) return together;
-        Rational pure = Rational.OfDecimal(PureEpsilonAtMost(pureEpsilonUnits, records));
-        Rational exact = pure + Rational.OfDecimal(EpsilonAtMost(gaussianUnits, delta, records));
-        double apart = (double)exact.Numerator / (double)exact.Denominator;
-        while (Rational.OfDecimal(apart) < exact) apart = Math.BitIncrement(apart);
-        return Math.Min(together, apart);
-    }
 }

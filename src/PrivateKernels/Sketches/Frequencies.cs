@@ -133,7 +133,10 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     internal const int MostGroups = 16;
 
     const int LargestPadded = 8192, DenseGroups = 16, LeastGroups = 4, DefaultFrequencies = 4096;
-    const int MostFrequencies = 1 << 18, MostDenseEntries = 1 << 30;
+    const int MostFrequencies = 1 << 18;
+
+    /// <summary>Of a dense map, which is drawn when it is first used: 1 GiB, and as much again in the order that engines read.</summary>
+    const int MostDenseEntries = 1 << 28;
 
     /// <summary>
     /// The shape for a wanted number of frequencies (0 = default), rounded up so that groups are equal and blocks whole.
@@ -172,7 +175,10 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
     public bool IsSound => Frequencies is > 0 and <= MostFrequencies && Groups is > 1 and <= MostGroups && Frequencies % Groups == 0
         && (Padded == 0 || (BitOperations.IsPow2(Padded) && Padded >= Dimension && Padded < 2 * Math.Max(1, Dimension)
             && Frequencies % Padded == 0))
-        && (Padded > 0 || (long)Frequencies * Dimension < MostDenseEntries);
+        && (Padded > 0 || Frequencies <= MostDense(Dimension));
+
+    /// <summary>Most dense rows of this dimension.</summary>
+    internal static int MostDense(int dimension) => Math.Min(MostFrequencies, MostDenseEntries / dimension);
 
     /// <summary>Bytes of a recipe that holds nothing but a shape and its seed.</summary>
     public const int RecipeBytes = 20;
@@ -199,7 +205,7 @@ readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, 
         ? shape
         : throw new InvalidFieldException("features", shape.Frequencies, shape.Padded > 0
             ? $"must be at most {MostFrequencies} here"
-            : $"must be at most {Math.Min(MostFrequencies, (MostDenseEntries - 1) / shape.Dimension)} dense rows of dimension {shape.Dimension}");
+            : $"must be at most {MostDense(shape.Dimension)} dense rows of dimension {shape.Dimension}");
 
     static FourierShape WholeBlocks(int dimension, int wanted, int padded)
     {

@@ -32,10 +32,11 @@ public sealed class FrequencyGridSketch : ISketch
     {
         (Function, Domain, _tolerance, _pure, _grid) = (function, domain, tolerance, pure, grid);
         // Least noise: |phi|_2 |psi|_2 with W ~ a^(1/2), |phi|_1 |psi|_2 with W ~ a^(2/3).
+        double largest = grid.Weights.Max();
         _amplitudes = new int[grid.Weights.Length];
         for (int j = 0; j < _amplitudes.Length; j++)
         {
-            double ratio = PortableMath.Pow(grid.Weights[j] / grid.Weights.Max(), pure ? 2.0 / 3 : 0.5);
+            double ratio = PortableMath.Pow(grid.Weights[j] / largest, pure ? 2.0 / 3 : 0.5);
             _amplitudes[j] = Math.Max(1, (int)(LargestAmplitude * ratio));
         }
         _map = new(() => FourierMap.Dense(domain.Dimension, Rows(grid), groups: 1));

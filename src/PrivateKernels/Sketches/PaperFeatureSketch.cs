@@ -25,7 +25,7 @@ public sealed class PaperFeatureSketch : ISketch
     /// <summary>The projection of the paper's experiments: |G z|^2 has a relative standard deviation of sqrt(2 / 200) = 10 %.</summary>
     const int DefaultProjected = 200;
 
-    const int MostFrequencies = 1 << 18, MostPlanned = 16384, LeastPlanned = 64;
+    const int MostPlanned = 16384, LeastPlanned = 64;
 
     /// <summary>Part of the L1 norm that counts records: it sizes the error bar, so two percent are enough.</summary>
     const int CountShare = 50;
@@ -107,16 +107,13 @@ public sealed class PaperFeatureSketch : ISketch
         }
         int step = PaperKernel.Of(function)!.Coefficients.Length * GroupsOf(domain, projected);
         int rounded = (int)Math.Min(int.MaxValue, ((long)features + step - 1) / step * step);
-        return IsSound(domain, rounded)
+        int most = FourierShape.MostDense(d);
+        return rounded <= most
             ? new(function, domain, method, rounded, projected, seed)
-            : throw new InvalidFieldException(
-                "features", features, $"must be at most {MostFrequencies} here, and below 2^30 times the dimension");
+            : throw new InvalidFieldException("features", features, $"must be at most {most} dense rows of dimension {d}");
     }
 
     static int GroupsOf(Domain domain, int projected) => projected < domain.Dimension ? FewGroups : ManyGroups;
-
-    static bool IsSound(Domain domain, int features) =>
-        features <= MostFrequencies && (long)features * domain.Dimension < 1 << 30;
 
     public Sensitivity Sensitivity(Adjacency adjacency)
     {
@@ -237,7 +234,7 @@ public sealed class PaperFeatureSketch : ISketch
         ulong seed = (ulong)reader.ReadInt64();
         bool sound = function.Methods.Contains(method) && PaperKernel.Of(function) is { } kernel
             && projected >= 1 && (projected == domain.Dimension || (projected < domain.Dimension && function is not ICauchySpectrum))
-            && features > 0 && IsSound(domain, features) && features % (kernel.Coefficients.Length * GroupsOf(domain, projected)) == 0;
+            && features > 0 && features <= FourierShape.MostDense(domain.Dimension) && features % (kernel.Coefficients.Length * GroupsOf(domain, projected)) == 0;
         return sound
             ? new(function, domain, method, features, projected, seed)
             : throw new InvalidDataException("the recipe of the paper's features is inconsistent");

@@ -164,6 +164,21 @@ public sealed class OtherEngineTests
             }
     }
 
+    /// <summary>One large feature, and squares behind it that an fp64 sum rounds away: too long by less than a unit of 2^40 parts.</summary>
+    [Fact]
+    public void A_spherical_vector_is_shortened_however_its_squares_round()
+    {
+        const int m = 1 << 18, large = 1 << 29, small = 5;
+        const long squares = (long)large * large + (long)m * small * small;
+        var map = new SphericalMap(AngularFeatures.Sign, EngineCases.Dense(1, m), null, large, 0, small, squares - 1);
+        foreach (SimdEngine engine in EngineCases.Engines)
+        {
+            var cells = new long[map.CellCount];
+            engine.AddSpherical(map, new(new[] { 1f }, 1), cells);
+            Assert.InRange(cells.Sum(static cell => cell * cell), squares / 2, squares - 1);
+        }
+    }
+
     [Theory]
     [InlineData(1, 16, 4)]
     [InlineData(5, 80, 16)]

@@ -43,21 +43,6 @@ public sealed class AccountantTests
     }
 
     [Fact]
-    public void A_pure_history_is_read_by_its_sum_where_that_is_less()
-    {
-        long pure = Units.OfEpsilon(1), dear = Units.OfPureInGaussian(pure), gaussian = Units.OfLoss(new(0.5, 1e-6));
-        Assert.InRange(Accountant.EpsilonAtMost(dear, 1e-6), 6.2, 6.22);
-        Assert.Equal(1, Accountant.EpsilonOfHistory(dear, 0, pure, 1e-6));
-        double both = Accountant.EpsilonOfHistory(dear + gaussian, gaussian, pure, 1e-6);
-        Assert.InRange(both, 1.4999999, 1.5);
-        // Many small pure releases: mu squared grows with their number, the sum of epsilon with it too, but larger.
-        long small = Units.OfEpsilon(0.01), price = Units.OfPureInGaussian(small);
-        double many = Accountant.EpsilonOfHistory(10_000 * price, 0, 10_000 * small, 1e-6);
-        Assert.Equal(Accountant.EpsilonAtMost(10_000 * price, 1e-6), many);
-        Assert.InRange(many, 1, 10);
-    }
-
-    [Fact]
     public void Groups_multiply_mu_and_pure_epsilon()
     {
         long units = Units.OfLoss(new(0.1, 1e-6));

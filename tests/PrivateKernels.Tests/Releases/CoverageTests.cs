@@ -5,7 +5,7 @@ namespace PrivateKernels.Tests;
 /// <summary>
 /// Error bars that are true: fresh releases of every function and structure, noise and public randomness drawn anew each time.
 /// The scale is small by default; the long run makes 1,000 releases and 40,000 draws of noise for each and then holds coverage
-/// to 93-97 % and noise to 3 %.
+/// to 93 % and more, no bar far wider than that, and noise to 3 %.
 /// </summary>
 public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
 {
@@ -47,7 +47,10 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
                 .Invoke(SketchCases.Receipt(measurement, @case.Unit), [@case.Rows(points)], _engine, static () => { })
                 .Estimate(new(queries, d), _engine);
             for (int q = 0; q < exact.Length; q++)
+            {
                 if (Math.Abs(answers.Values[q] - exact[q]) <= answers.HalfWidth95[q]) covered++;
+                Assert.False(answers.HalfWidth95[q] < 1.96 * answers.NoiseStd[q]);
+            }
             freedom = answers.DegreesOfFreedom;
         }
         double coverage = covered / (double)(releases * SamplePoints.Queries);
@@ -55,7 +58,8 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         // Answers of one release share its noise, so they count for little more than one: 2.9 % of standard error at 50.
         Assert.True(coverage >= (Scale.IsLong ? 0.93 : 0.82), $"{coverage}");
         // A bound on the discretisation may be far above it; an estimated bar may not be wide.
-        if (Scale.IsLong && freedom > 0) Assert.True(coverage <= 0.97, $"{coverage}");
+        // It is never below the noise alone, so where noise is all there is it covers 96.6 % (16 groups) to 98.3 % (4).
+        if (Scale.IsLong && freedom > 0) Assert.True(coverage <= (freedom < 15 ? 0.99 : 0.98), $"{coverage}");
     }
 
     [Theory]

@@ -77,6 +77,9 @@ public sealed class PlannerTests
         Assert.Equal("features", Assert.Throws<InvalidFieldException>(
             () => Planner.Plan(request with { Features = 250_000 }, Facts(d), new(1 << 20))).Field);
         Assert.Equal(131072, Planner.Plan(Gaussian with { Features = 131072 }, Facts(8192), Limits).Request.Features);
+        // What the planner chooses by itself can be had.
+        ReleaseRequest strong = request with { Loss = null, Mu = 10 };
+        Assert.InRange(Planner.Plan(strong, Facts(16384, 16_000), Limits).Request.Features, 4096, 16384);
     }
 
     [Fact]

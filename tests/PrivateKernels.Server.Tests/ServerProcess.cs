@@ -19,6 +19,16 @@ sealed class ServerProcess : IDisposable
 
     internal GrpcChannel Channel { get; }
 
+    /// <summary>Memory that it holds.</summary>
+    internal long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Starts and waits until it serves.</summary>
     internal static async Task<ServerProcess> StartAsync(string directory, params string[] more)
     {

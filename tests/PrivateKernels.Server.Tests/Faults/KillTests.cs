@@ -52,7 +52,7 @@ public sealed class KillTests
     }
 
     /// <summary>The client, and the model of what the server owes it.</summary>
-    sealed class Work
+    internal sealed class Work
     {
         readonly Dictionary<string, ByteString> _files = [];
         readonly List<string> _spends = [];

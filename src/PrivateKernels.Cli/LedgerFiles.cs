@@ -7,18 +7,18 @@ using Spectre.Console;
 namespace PrivateKernels.Cli;
 
 /// <summary>
-/// pk ledger verify, pk backup, pk restore: work on a data directory itself. The first two may run beside its server.
+/// pk ledger verify, pk backup, pk restore: work on a data directory itself, and on the PostgreSQL that has its ledger, where
+/// one is configured. The first two may run beside a server.
 /// </summary>
 static class LedgerFiles
 {
-    static readonly Option<string> DataDirectory = new("--data")
+    internal static readonly Option<string?> DataDirectory = new("--data")
     {
-        Description = "Data directory.",
+        Description = "Data directory (default: Data:Directory of the configuration, or ./pk-data).",
         HelpName = "DIR",
-        DefaultValueFactory = static _ => "./pk-data",
     };
 
-    static readonly Option<string?> Witness = new("--witness")
+    internal static readonly Option<string?> Witness = new("--witness")
     {
         Description = "File of the witness, where it is not in the data directory (the server's Witness:Path).",
         HelpName = "FILE",
@@ -67,7 +67,8 @@ static class LedgerFiles
     {
         string[] files = session.Get(Files);
         LedgerCertificate[] certificates = [.. files.Select(Read)];
-        LedgerReport report = LedgerAudit.Verify(session.Get(DataDirectory)!, session.Get(Witness), certificates);
+        (string path, StorageOptions options) = Place(session);
+        LedgerReport report = LedgerAudit.Verify(path, options, certificates);
         foreach ((string file, CertificateState state) in files.Zip(report.Certificates))
             if (state == CertificateState.NotGenuine)
                 throw new InvalidDataException($"{file} was not signed by this ledger; it proves nothing. The ledger is whole.");
@@ -97,7 +98,8 @@ static class LedgerFiles
     static Task BackupAsync(Session session, CancellationToken cancellation)
     {
         string target = session.Get(Target);
-        BackupReport report = Backup.Create(session.Get(DataDirectory)!, target);
+        (string path, _) = Place(session);
+        BackupReport report = Backup.Create(path, target);
         session.Terminal.Write(
             new { Directory = target, Entries = report.Head.Sequence, report.Segments, report.Releases, report.Bytes },
             console => console.MarkupLineInterpolated(
@@ -108,10 +110,8 @@ static class LedgerFiles
     static Task RestoreAsync(Session session, CancellationToken cancellation)
     {
         LedgerCertificate[] certificates = [.. (session.Get(Certificates) ?? []).Select(Read)];
-        // A ledger in PostgreSQL is configured as for the server; its secrets are in no command line.
-        StorageOptions options = Configuration.Read([]).ToStorage(null);
-        if (session.Get(Witness) is { } witness) options = options with { WitnessPath = witness, WitnessConnectionString = null };
-        RestoreReport report = Restore.Run(session.Get(DataDirectory)!, options, certificates, session.Get(AcceptLoss));
+        (string path, StorageOptions options) = Place(session);
+        RestoreReport report = Restore.Run(path, options, certificates, session.Get(AcceptLoss));
         var document = new
         {
             report.AcceptedLoss,
@@ -129,6 +129,18 @@ static class LedgerFiles
             foreach (string name in report.Unposted) console.MarkupLineInterpolated($"moved to unposted/: {name}");
         });
         return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Where ledger and witness are: by the variables and the file that configure a server, since secrets are in no command
+    /// line, and by the options of the command.
+    /// </summary>
+    internal static (string Path, StorageOptions Options) Place(Session session)
+    {
+        ServerOptions configured = Configuration.Read([]);
+        StorageOptions options = configured.ToStorage(null);
+        if (session.Get(Witness) is { } witness) options = options with { WitnessPath = witness, WitnessConnectionString = null };
+        return (session.Get(DataDirectory) ?? configured.Data.Directory, options);
     }
 
     static LedgerCertificate Read(string file)

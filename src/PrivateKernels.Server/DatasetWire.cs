@@ -140,6 +140,7 @@ static class DatasetWire
         ReleaseSha256 = Bytes(row.Body.ReleaseSha256),
         Time = WholeSeconds(row.Time),
         Canonical = Bytes(row.Canonical),
+        Reason = row.Body.Reason,
     };
 
     internal static V1.LedgerPosition ToWire(LedgerPosition position) => new()

@@ -79,6 +79,8 @@ static class AccountTable
         $"UPDATE accounts SET spent_units = limit_units, reserved_units = 0 WHERE account_id = $1 RETURNING {Columns}", Read, accountId)
         ?? throw Missing();
 
+    internal static StorageException NoAccount() => Mismatch("population", "the dataset is not private and has no account");
+
     static StorageException Missing() => new(Reasons.LedgerCorrupt, "An account of the ledger is missing.");
 
     internal static StorageException Mismatch(string field, string rule) => new(

@@ -75,6 +75,8 @@ public sealed class DataDirectory : IDisposable
                 : new Witness(options.WitnessPath ?? WitnessPath(path));
             database = dialect.Connect(writes: true);
             Disk.SyncDirectory(path);
+            if (!dialect.TryHold(database, alone: false))
+                throw new StorageException(Reasons.DirectoryLocked, "The ledger is being restored; no server starts until that is done.");
             LedgerIdentity identity = LedgerCheck.Open(dialect, database, witness);
             KeyTable.Check(database, options.EncryptionKey);
             directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
@@ -87,8 +89,7 @@ public sealed class DataDirectory : IDisposable
             database?.Dispose();
             witness?.Dispose();
             lockFile.Dispose();
-            if (e is Npgsql.NpgsqlException and not Npgsql.PostgresException)
-                throw new StorageException(Reasons.LedgerNotServing, "The database of the ledger, or of its witness, cannot be reached.", null, e);
+            if (PostgresDialect.Refused(e) is { } refused) throw refused;
             if (e is IOException || (e is DbException disk && dialect.IsDiskError(disk)))
                 options.FatalExit(74, "A durable step failed while the data directory was opened.", e);
             if (e is DbException or InvalidDataException)
@@ -196,6 +197,8 @@ public sealed class DataDirectory : IDisposable
     internal bool IsShared => _dialect.IsShared;
 
     internal long JobLeaseSeconds => _dialect.JobLeaseSeconds;
+
+    internal string Root => _path;
 
     internal string DatasetPath(string uid) => Path.Combine(_path, "datasets", uid);
 

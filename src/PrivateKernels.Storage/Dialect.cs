@@ -27,6 +27,12 @@ abstract class Dialect
 
     internal abstract DatabaseSession Connect(bool writes);
 
+    /// <summary>
+    /// Holds the ledger for as long as the connection lasts, beside other servers or alone; false if another process holds it
+    /// so that this cannot be. Where the ledger is a file, the lock of its directory does that.
+    /// </summary>
+    internal virtual bool TryHold(DatabaseSession database, bool alone) => true;
+
     /// <summary>Whether the tables were made.</summary>
     internal abstract bool HasTables(DatabaseSession database);
 

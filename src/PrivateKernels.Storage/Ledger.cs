@@ -88,7 +88,7 @@ public sealed class Ledger
     {
         LedgerPosition head = Head;
         long id = DatasetTable.Get(d, datasetId).AccountId
-            ?? throw AccountTable.Mismatch("population", "the dataset is not private and has no account");
+            ?? throw AccountTable.NoAccount();
         List<LedgerRow> entries = LedgerEntries.Read(d, head.LedgerId, id, 0, head.Sequence, int.MaxValue);
         LedgerCertificate certificate = Certify(head);
         return (PrivacyEvents.ToJson(AccountTable.Get(d, id).Row, entries, certificate), certificate);
@@ -114,7 +114,7 @@ public sealed class Ledger
                 : throw Transaction.Reused();
         StoredDataset dataset = DatasetTable.GetActive(database, request.DatasetId);
         if (dataset.AccountId is not { } accountId)
-            throw AccountTable.Mismatch("population", "the dataset is not private and has no account");
+            throw AccountTable.NoAccount();
         Account account = AccountTable.Get(database, accountId);
         if (account.Row.Unit != request.Cost.Unit)
             throw new StorageException(

@@ -18,10 +18,10 @@ static class LedgerCheck
     {
         dialect.CheckServer(database);
         // Read first: another server may move it on after the snapshot below was taken.
-        LedgerPosition? seen = witness.Read();
+        Sighting seen = Sighting.Of(witness);
         if (!dialect.HasTables(database))
         {
-            if (!witness.IsNew) throw Behind(null, seen);
+            if (!seen.IsNew) throw Behind(null, seen.Position);
             Create(dialect, database);
         }
         if (IsSealed(database)) throw Corrupt("This is a sealed copy from a backup; it must be restored before it can be served.");
@@ -29,8 +29,9 @@ static class LedgerCheck
         dialect.BeginSnapshot(database);
         LedgerIdentity identity = Verify(dialect, database);
         database.Execute("COMMIT");
-        CheckWitness(dialect, database, witness, seen, identity.Head);
-        return identity;
+        CheckAgainst(dialect, database, identity.Head, seen);
+        bool isUpToDate = Witness.Same(seen.Position, identity.Head) || Advance(dialect, database, witness, seen.Position, identity.Head);
+        return isUpToDate ? identity : throw Behind(identity.Head, witness.Read());
     }
 
     /// <summary>The tables, the file's own check, and beside it the replay of the chain. A sealed copy passes too.</summary>
@@ -95,16 +96,20 @@ static class LedgerCheck
         _ => throw Corrupt("The head of the ledger is missing."),
     };
 
-    static void CheckWitness(
-        Dialect dialect, DatabaseSession database, IWitness witness, LedgerPosition? seen, LedgerPosition head)
+    /// <summary>LEDGER_BEHIND unless the ledger has what its witness saw; LEDGER_CORRUPT without a witness that there must be.</summary>
+    internal static void CheckAgainst(Dialect dialect, DatabaseSession database, LedgerPosition head, Sighting seen)
     {
-        // A server that joins others brings a witness of its own that has seen nothing yet.
-        bool mayBeNew = head.Sequence == 0 || dialect.IsShared;
-        if (seen is null && !(witness.IsNew && mayBeNew)) throw Corrupt("The witness of the ledger is missing or altered.");
+        if (seen.Position is not { } position)
+        {
+            // A server that joins others brings a witness of its own that has seen nothing yet.
+            bool mayBeNew = head.Sequence == 0 || dialect.IsShared;
+            if (!(seen.IsNew && mayBeNew)) throw Corrupt("The witness of the ledger is missing or altered.");
+            return;
+        }
         // A restore accepted a loss for all servers; each of the others has a witness that saw what was lost.
-        bool isAccepted = seen is not null && dialect.IsShared && WentInRecovery(database, head, seen);
-        if (seen is not null && !isAccepted) CheckAgainst(database, head, seen);
-        if (!Witness.Same(seen, head) && !Advance(dialect, database, witness, seen, head)) throw Behind(head, witness.Read());
+        if (dialect.IsShared && WentInRecovery(database, head, position)) return;
+        bool has = position.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && position.Sequence <= head.Sequence && Has(database, position);
+        if (!has) throw Behind(head, position);
     }
 
     /// <summary>
@@ -123,13 +128,6 @@ static class LedgerCheck
         return true;
     }
 
-    /// <summary>LEDGER_BEHIND unless the ledger has what its witness saw.</summary>
-    internal static void CheckAgainst(DatabaseSession database, LedgerPosition head, LedgerPosition seen)
-    {
-        bool has = seen.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && seen.Sequence <= head.Sequence && Has(database, seen);
-        if (!has) throw Behind(head, seen);
-    }
-
     /// <summary>Whether a position of this ledger is beyond where an accepted loss cut its epoch off.</summary>
     internal static bool WentInRecovery(DatabaseSession database, LedgerPosition head, LedgerPosition at) =>
         at.LedgerId.Span.SequenceEqual(head.LedgerId.Span) && at.Epoch < head.Epoch
@@ -143,7 +141,10 @@ static class LedgerCheck
         return hash is not null && seen.Hash.Span.SequenceEqual(hash);
     }
 
-    /// <summary>Runs what reads a ledger; a file that the database cannot read is LEDGER_CORRUPT.</summary>
+    /// <summary>
+    /// Runs what reads a ledger: one that the database cannot read is LEDGER_CORRUPT; LEDGER_NOT_SERVING if the database is
+    /// not there, or does not let this role in.
+    /// </summary>
     internal static T Reading<T>(Func<T> read)
     {
         try
@@ -152,7 +153,8 @@ static class LedgerCheck
         }
         catch (Exception e) when (e is DbException or InvalidDataException)
         {
-            throw new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
+            throw PostgresDialect.Refused(e)
+                ?? new StorageException(Reasons.LedgerCorrupt, "The ledger cannot be read; it needs a restore.", null, e);
         }
     }
 

@@ -125,6 +125,23 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
         return connection;
     }
 
+    /// <summary>
+    /// LEDGER_NOT_SERVING where the database cannot be reached, refuses the connection, or the role lacks a right; null for
+    /// other errors.
+    /// </summary>
+    internal static StorageException? Refused(Exception error) => error switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } => new(
+            Reasons.LedgerNotServing,
+            "The role of the connection string lacks a right. 'pk ledger role NAME', run as the owner of the tables, makes or brings up "
+            + "the tables and grants NAME what a server needs.",
+            null, error),
+        PostgresException p when p.SqlState[..2] is not ("08" or "28" or "3D" or "53" or "57") => null,
+        NpgsqlException => new(
+            Reasons.LedgerNotServing, "The database of the ledger, or of its witness, cannot be reached or refuses the connection.", null, error),
+        _ => null,
+    };
+
     internal override void CheckServer(DatabaseSession database)
     {
         foreach ((string setting, string[] allowed) in (ReadOnlySpan<(string, string[])>)
@@ -136,6 +153,10 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
         }
         CheckStandby(database);
     }
+
+    /// <remarks>The database gives the lock back when the process dies, however it does.</remarks>
+    internal override bool TryHold(DatabaseSession database, bool alone) =>
+        database.Text($"SELECT pg_try_advisory_lock{(alone ? "" : "_shared")}(7236115, hashtext(current_schema()))") == "True";
 
     internal override bool HasTables(DatabaseSession database) => database.Number(
         "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'ledger_head'") > 0;

@@ -26,17 +26,18 @@ sealed class Recovery(DataDirectory directory)
     }
 
     /// <summary>
-    /// A file of a deleted release is deleted now. A file that no POST accounts for was posted by a ledger that is lost.
+    /// A file of a deleted release is deleted now. A file that no POST accounts for was posted by a ledger that is lost: a
+    /// loss that a restore elsewhere accepted puts it aside.
     /// </summary>
     void CheckReleaseFiles()
     {
-        Dictionary<string, ReleaseRow> rows = directory.Read(ReleaseTable.All).ToDictionary(static r => r.Uid);
-        foreach (string path in Directory.GetFiles(directory.ReleasesPath, "*.pkr"))
-        {
-            ReleaseState? state = rows.GetValueOrDefault(Path.GetFileNameWithoutExtension(path))?.State;
-            if (state == ReleaseState.Deleted) Disk.Delete(path);
-            else if (state != ReleaseState.Ready) throw LedgerCheck.Behind(directory.Writer.Head, null);
-        }
+        string[] files = UnpostedFiles.List(directory.Root);
+        UnpostedFiles unposted = directory.Read(d => UnpostedFiles.Among(files, d, directory.Writer.Head));
+        if (unposted.Lost.Count > 0) throw LedgerCheck.Behind(directory.Writer.Head, null);
+        UnpostedFiles.MoveAside(directory.Root, unposted.Accepted);
+        HashSet<string> deleted =
+            [.. directory.Read(ReleaseTable.All).Where(static r => r.State == ReleaseState.Deleted).Select(r => directory.ReleasePath(r.Uid))];
+        foreach (string path in files.Except(unposted.Accepted).Where(deleted.Contains)) Disk.Delete(path);
         HashSet<string> imported =
             [.. directory.Read(ImportTable.All).Where(static r => r.State == ReleaseState.Ready).Select(r => directory.ImportPath(r.Uid))];
         foreach (string path in Directory.GetFiles(directory.ReleasesPath).Where(static p => !p.EndsWith(".pkr", StringComparison.Ordinal)))

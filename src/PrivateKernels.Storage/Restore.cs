@@ -20,7 +20,10 @@ public sealed record RestoreReport(
 /// </remarks>
 public static class Restore
 {
-    /// <summary>Offline; takes the lock. May be interrupted and run again.</summary>
+    /// <summary>
+    /// Offline: DIRECTORY_LOCKED while a server has the directory, or any server the ledger in PostgreSQL. May be interrupted
+    /// and run again. Where servers share the ledger, one restore is for all of them.
+    /// </summary>
     /// <param name="path">Data directory: a backup copied into place, or what is left of one.</param>
     /// <param name="options">Where ledger and surviving witness are. The witness is replaced.</param>
     /// <param name="certificates">Positions that left the server; one that is not its own is refused.</param>
@@ -33,33 +36,40 @@ public static class Restore
         string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss)
     {
         if (options.Postgres is null) DataDirectory.CheckPresent(path);
+        else Disk.MakeDirectory(path);
         using FileStream held = DataDirectory.TakeLock(path);
         Dialect dialect = DataDirectory.DialectOf(path, options);
         using WitnessRow? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
         string witnessPath = options.WitnessPath ?? DataDirectory.WitnessPath(path);
         using DatabaseSession database = dialect.Connect(writes: true);
+        if (!dialect.TryHold(database, alone: true))
+            throw new StorageException(Reasons.DirectoryLocked, "Servers use the ledger: stop all of them, then restore it.");
+        dialect.CheckServer(database);
         if (dialect.HasTables(database)) Migration.Run(dialect, database);
         LedgerIdentity identity = LedgerCheck.Verify(dialect, database);
-        LedgerPosition? seen = row is null ? Witness.ReadFile(witnessPath) : row.Read();
-        List<string> unposted = Unposted(database, path);
+        LedgerPosition? seen = row is null ? Witness.Look(witnessPath).Position : row.Read();
+        UnpostedFiles files = UnpostedFiles.Among(UnpostedFiles.List(path), database, identity.Head);
         CertificateState[] states = [.. certificates.Select(c => CertificateCheck.Of(database, identity, c))];
         if (states.Contains(CertificateState.NotGenuine))
             throw new InvalidFieldException(
                 "certificates", Array.IndexOf(states, CertificateState.NotGenuine), "that certificate was not signed by this ledger");
-        bool isNewest = Witness.Same(seen, identity.Head) && unposted.Count == 0 && !states.Contains(CertificateState.NotInLedger);
+        bool isNewest = Witness.Same(seen, identity.Head) && files.Lost.Count == 0 && !states.Contains(CertificateState.NotInLedger);
         if (!isNewest && !acceptLoss) throw LedgerCheck.Behind(identity.Head, seen);
         LedgerPosition head = isNewest ? identity.Head : Recover(dialect, database, identity.Head, certificates, options.Clock);
         if (!isNewest)
         {
             Failpoint.Hit("restore.after_recover");
             DeletePending(path);
-            MoveAside(path, unposted);
             ReplaceWitness(row, witnessPath, head);
         }
+        string[] unposted = [.. files.Lost, .. files.Accepted];
+        UnpostedFiles.MoveAside(path, unposted);
         Failpoint.Hit("restore.before_unseal");
         database.Execute("UPDATE ledger_head SET sealed = 0");
         dialect.Settle(database);
-        return new(!isNewest, head, [.. AccountTable.All(database).Select(static a => a.Row)], unposted);
+        return new(
+            !isNewest, head, [.. AccountTable.All(database).Select(static a => a.Row)],
+            [.. unposted.Select(static f => Path.GetFileName(f))]);
     }
 
     static LedgerPosition Recover(
@@ -78,30 +88,11 @@ public static class Restore
         return transaction.Head.Sequence == head.Sequence ? head : transaction.Head;
     }
 
-    static List<string> Unposted(DatabaseSession database, string path)
-    {
-        string releases = Path.Combine(path, "releases");
-        if (!Directory.Exists(releases)) return [];
-        HashSet<string> known = [.. ReleaseTable.All(database)
-            .Where(static r => r.State is ReleaseState.Ready || r.PostedAt is not null).Select(static r => $"{r.Uid}.pkr")];
-        return [.. Directory.GetFiles(releases, "*.pkr").Select(static f => Path.GetFileName(f)).Where(f => !known.Contains(f)).Order()];
-    }
-
     static void DeletePending(string path)
     {
         string pending = Path.Combine(path, "pending");
         if (!Directory.Exists(pending)) return;
         foreach (string file in Directory.GetFiles(pending)) Disk.Delete(file);
-    }
-
-    static void MoveAside(string path, List<string> unposted)
-    {
-        if (unposted.Count == 0) return;
-        string aside = Path.Combine(path, "unposted"), releases = Path.Combine(path, "releases");
-        Disk.CreateDirectory(aside);
-        foreach (string name in unposted) File.Move(Path.Combine(releases, name), Path.Combine(aside, name), overwrite: true);
-        Disk.SyncDirectory(aside);
-        Disk.SyncDirectory(releases);
     }
 
     static void ReplaceWitness(WitnessRow? row, string path, LedgerPosition head)

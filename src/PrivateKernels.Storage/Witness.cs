@@ -15,6 +15,19 @@ interface IWitness : IDisposable
     bool TryAdvance(LedgerPosition? from, LedgerPosition to);
 }
 
+/// <summary>What a witness had seen, read without touching it.</summary>
+/// <param name="Position">The newest position; null if there is none, or none whole.</param>
+/// <param name="IsNew">Whether nothing was ever written.</param>
+readonly record struct Sighting(LedgerPosition? Position, bool IsNew)
+{
+    internal static Sighting Of(IWitness witness) => new(witness.Read(), witness.IsNew);
+
+    /// <summary>Of the witness that a data directory, or a ledger in PostgreSQL, has by its options.</summary>
+    internal static Sighting Of(string path, StorageOptions options) => options.WitnessConnectionString is { } elsewhere
+        ? WitnessRow.Look(elsewhere, options.AllowInsecureWitness)
+        : Witness.Look(options.WitnessPath ?? DataDirectory.WitnessPath(path));
+}
+
 /// <summary>
 /// The newest position of the ledger, in a file of its own: two slots of 4096 bytes, written in turn, so that a torn
 /// write leaves the other one.
@@ -38,14 +51,15 @@ sealed class Witness : IWitness
         if (isNew) Disk.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
-    /// <summary>The newest position in a file, which is left as it is; null if it is missing or none is whole.</summary>
-    internal static LedgerPosition? ReadFile(string path)
+    /// <summary>What a file holds, which is left as it is and may be missing.</summary>
+    internal static Sighting Look(string path)
     {
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path)) return new(null, IsNew: true);
         using FileStream file = Disk.Open(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var slots = new byte[2 * SlotBytes];
         file.ReadAtLeast(slots, slots.Length, throwOnEndOfStream: false);
-        return Newest(slots);
+        LedgerPosition? newest = Newest(slots);
+        return new(newest, newest is null && file.Length <= SlotBytes);
     }
 
     /// <summary>Whether nothing was ever written whole: a later write would have made the file two slots long.</summary>

@@ -9,14 +9,30 @@ sealed class WitnessRow : IWitness
 {
     readonly PostgresSession _session;
 
-    internal WitnessRow(string connectionString, bool allowInsecure)
+    /// <summary>Makes the table where it is missing.</summary>
+    internal WitnessRow(string connectionString, bool allowInsecure) : this(connectionString, allowInsecure, makes: true)
+    {
+    }
+
+    WitnessRow(string connectionString, bool allowInsecure, bool makes)
     {
         _session = new(PostgresDialect.Open(connectionString, allowInsecure, "Witness:ConnectionString"));
-        _session.Execute(
-            """
-            CREATE TABLE IF NOT EXISTS pk_witness (id bigint PRIMARY KEY CHECK (id = 1), ledger_id bytea NOT NULL,
-              epoch bigint NOT NULL, seq bigint NOT NULL, hash bytea NOT NULL)
-            """);
+        // A role that may not make tables may use the one that is there.
+        if (makes && !HasTable)
+            _session.Execute(
+                """
+                CREATE TABLE IF NOT EXISTS pk_witness (id bigint PRIMARY KEY CHECK (id = 1), ledger_id bytea NOT NULL,
+                  epoch bigint NOT NULL, seq bigint NOT NULL, hash bytea NOT NULL)
+                """);
+    }
+
+    bool HasTable => _session.Number("SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'pk_witness'") > 0;
+
+    /// <summary>What the row holds; it, and its table, may be missing.</summary>
+    internal static Sighting Look(string connectionString, bool allowInsecure)
+    {
+        using var row = new WitnessRow(connectionString, allowInsecure, makes: false);
+        return row.HasTable ? Sighting.Of(row) : new(null, IsNew: true);
     }
 
     public bool IsNew => Read() is null;

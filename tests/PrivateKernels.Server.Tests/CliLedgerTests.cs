@@ -71,7 +71,36 @@ public sealed class CliLedgerTests : IDisposable
         Assert.Equal(
             ["open", "dataset", "reserve", "post", "recover", "limit", "reserve", "post"],
             shown.GetProperty("entries").EnumerateArray().Select(static e => e.GetProperty("kind").GetString()!));
+        string Reason(string kind) => shown.GetProperty("entries").EnumerateArray()
+            .Single(e => e.GetProperty("kind").GetString() == kind).GetProperty("reason").GetString()!;
+        Assert.Equal("the loss was nothing", Reason("limit"));
+        Assert.Contains("entries after 4 of epoch 1 may be lost", Reason("recover"), StringComparison.Ordinal);
+        Assert.Equal("", Reason("open"));
         Assert.Equal(V1.ReleaseState.Ready, (await client.Release("people", "r").GetAsync(Now)).State);
+    }
+
+    [Fact]
+    public async Task Without_a_server_the_ledger_itself_tells_the_same()
+    {
+        string data = At("data");
+        string[] there = ["people", "--offline", "--data", data];
+        string shown, exported;
+        await using (ServerHost host = await StartAsync(data, ""))
+        {
+            await FillAsync(host);
+            shown = (await OkAsync("ledger", "show", "people", "--server", $"{host.Address}")).GetRawText();
+            exported = (await OkAsync("ledger", "export", "people", "--server", $"{host.Address}")).GetRawText();
+            // Beside the server too.
+            Assert.Equal(shown, (await OkAsync(["ledger", "show", .. there])).GetRawText());
+        }
+        Assert.Equal(shown, (await OkAsync(["ledger", "show", .. there])).GetRawText());
+        Assert.Equal(exported, (await OkAsync(["ledger", "export", .. there])).GetRawText());
+        Assert.Equal(
+            "RESOURCE_NOT_FOUND", (await FailAsync(1, "ledger", "show", "others", "--offline", "--data", data)).GetProperty("reason").GetString());
+        // What is shown was verified: a release that the ledger does not know is one that it lost.
+        string releases = Path.Combine(data, "releases");
+        File.Copy(Directory.GetFiles(releases).Single(), Path.Combine(releases, $"{Guid.NewGuid()}.pkr"));
+        Assert.Equal("LEDGER_BEHIND", (await FailAsync(76, ["ledger", "show", .. there])).GetProperty("reason").GetString());
     }
 
     [Fact]

@@ -106,7 +106,7 @@ public sealed class BackupTests
         Assert.Equal((LedgerEntryKind.Recover, 96), (recover.Kind, recover.Body.Certificates.Length));
         Assert.Equal(
             [CertificateState.LostInRecovery, CertificateState.NotGenuine],
-            LedgerAudit.Verify(scratch.Path, null, [certificate, forged]).Certificates);
+            LedgerAudit.Verify(scratch.Path, scratch.Options, [certificate, forged]).Certificates);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class BackupTests
         {
             await Fill(directory);
             LedgerCertificate first = directory.Ledger.Certify(directory.Ledger.Head);
-            LedgerReport report = LedgerAudit.Verify(scratch.Path, null, [first, first with { Mac = new byte[32] }]);
+            LedgerReport report = LedgerAudit.Verify(scratch.Path, scratch.Options, [first, first with { Mac = new byte[32] }]);
             Assert.Equal([CertificateState.InLedger, CertificateState.NotGenuine], report.Certificates);
             Assert.Equal((true, false), (report.IsWitnessed, report.IsSealed));
             Assert.Equal(directory.Datasets.GetBudget("people"), Assert.Single(report.Accounts));
@@ -171,12 +171,12 @@ public sealed class BackupTests
             later = directory.Ledger.Certify(directory.Ledger.Head);
         }
         File.WriteAllBytes(scratch.FileOf("pk.db"), old);
-        Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, null, [])).Reason);
+        Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, scratch.Options, [])).Reason);
         // Without the witness the certificate alone gives the rollback away.
         using (var database = new SqliteSession(scratch.FileOf("pk.db"), writes: true)) database.Execute("UPDATE ledger_head SET sealed = 1");
         File.Delete(scratch.FileOf("witness"));
-        LedgerAudit.Verify(scratch.Path, null, []);
-        Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, null, [later])).Reason);
+        LedgerAudit.Verify(scratch.Path, scratch.Options, []);
+        Assert.Equal(Reasons.LedgerBehind, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, scratch.Options, [later])).Reason);
     }
 
     /// <summary>Ten rows and a release of half the budget in the end.</summary>

@@ -90,7 +90,7 @@ sealed class DamagedDirectory : IDisposable
     internal Outcome Witnessed(ReadOnlySpan<byte> damaged)
     {
         File.WriteAllBytes(_scratch.FileOf(WitnessFile), damaged);
-        LedgerPosition? seen = Witness.ReadFile(_scratch.FileOf(WitnessFile));
+        LedgerPosition? seen = Witness.Look(_scratch.FileOf(WitnessFile)).Position;
         if (seen is null || !_witnessed.TryGetValue(seen.Sequence, out Outcome outcome))
         {
             outcome = Start(WitnessFile, damaged);

@@ -68,7 +68,7 @@ public sealed class MigrationTests(PostgresServer server)
         Assert.Equal((Reasons.LedgerCorrupt, 76), (error.Reason, Reasons.ExitCode(error.Reason)));
         Assert.All([named, "version 3", cure], part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
         Assert.Contains(
-            named, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, null, [])).Message, StringComparison.Ordinal);
+            named, Assert.Throws<StorageException>(() => LedgerAudit.Verify(scratch.Path, scratch.Options, [])).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(scratch.FileOf($"pk.db.version-{version}")));
     }
 

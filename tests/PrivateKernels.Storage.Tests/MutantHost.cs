@@ -175,7 +175,7 @@ sealed class MutantHost(string mutant, ulong seed)
 
     void Check(Scratch scratch)
     {
-        LedgerPosition? seen = Witness.ReadFile(scratch.FileOf("witness"));
+        LedgerPosition? seen = Witness.Look(scratch.FileOf("witness")).Position;
         if (_acknowledged.Any(p => seen is null || p.Sequence > seen.Sequence)) _violations.Add("a reply came before its witness");
         if (_replies.Values.Any(static uids => uids.Count > 1)) _violations.Add("a request had two effects");
         try

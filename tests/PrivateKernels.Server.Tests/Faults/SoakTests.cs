@@ -46,7 +46,7 @@ public sealed class SoakTests
                 }));
             await work.CheckAsync(process.Channel, atRest: true);
             Assert.Equal(0, await process.TerminateAsync());
-            LedgerReport report = LedgerAudit.Verify(directory, null, []);
+            LedgerReport report = LedgerAudit.Verify(directory, new(), []);
             double[] quarters = [.. memory.Chunk((memory.Count / 4) + 1).Select(static q => q.Order().ElementAt(q.Length / 2))];
             Scale.Say(string.Create(
                 CultureInfo.InvariantCulture,

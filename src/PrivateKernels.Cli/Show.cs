@@ -29,7 +29,10 @@ static class Show
         _ => "",
     };
 
-    /// <summary>Details of a refusal as people read them: units of an account as mu or epsilon, and no unit beside them.</summary>
+    /// <summary>
+    /// Details of a refusal as people read them: units of an account as mu or epsilon, and neither the unit nor the same in other
+    /// terms beside them.
+    /// </summary>
     public static IEnumerable<KeyValuePair<string, string>> Details(IReadOnlyDictionary<string, string> details) =>
         details.GetValueOrDefault("unit") switch
         {
@@ -40,7 +43,7 @@ static class Show
 
     static IEnumerable<KeyValuePair<string, string>> Amounts(
         IReadOnlyDictionary<string, string> details, Func<long, string> amount) =>
-        details.Where(static d => d.Key != "unit").Select(d => KeyValuePair.Create(
+        details.Where(static d => d.Key is not ("unit" or "delta" or "loss_remaining")).Select(d => KeyValuePair.Create(
             d.Key, long.TryParse(d.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long units) ? amount(units) : d.Value));
 
     /// <summary>An amount of an account as scripts read it; mu of a Gaussian account only.</summary>

@@ -66,13 +66,24 @@ sealed class DatasetService(
     {
         string id = Names.Dataset(request.Name, "name");
         Call call = Requests.Identify(request, request.Name);
-        // Holds of running builds are returned where that is still legal; the others are waited for.
-        if (request.Force) await builds.StopAsync(id, context.CancellationToken);
-        byte[] reply = await directory.Datasets.DeleteAsync(call, id, request.Etag, request.Force, static row =>
-            new V1.DeleteDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) }.ToByteArray());
+        byte[] reply;
+        try
+        {
+            reply = await DeleteAsync();
+        }
+        // Only now is it known that the call is neither refused for another reason nor a repetition, which must end no build.
+        catch (StorageException building) when (request.Force && building.Reason == Storage.Reasons.ReleaseNotReady)
+        {
+            // Holds of running builds are returned where that is still legal; the others are waited for.
+            await builds.StopAsync(id, context.CancellationToken);
+            reply = await DeleteAsync();
+        }
         var response = V1.DeleteDatasetResponse.Parser.ParseFrom(reply);
         await jobs.StopAsync(job => job.DatasetUid == response.Dataset.Uid || job.QueryUid == response.Dataset.Uid);
         return response;
+
+        Task<byte[]> DeleteAsync() => directory.Datasets.DeleteAsync(call, id, request.Etag, request.Force, static row =>
+            new V1.DeleteDatasetResponse { Dataset = DatasetWire.ToWire(row, owner: true) }.ToByteArray());
     }
 
     public override async Task IngestPoints(

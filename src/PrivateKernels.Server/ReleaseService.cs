@@ -69,13 +69,15 @@ sealed class ReleaseService(
     public override Task<V1.ListReleasesResponse> ListReleases(V1.ListReleasesRequest request, ServerCallContext context)
     {
         string dataset = Names.Dataset(request.Parent, "parent");
-        bool owner = Caller.Of(context).IsOwner;
+        Caller caller = Caller.Of(context);
+        bool owner = caller.IsOwner;
         object[] binding = ["ListReleases", request.Parent, request.ShowDeleted, owner];
         int size = Paging.Size(request.PageSize);
         directory.Datasets.Get(dataset);
         long? before = Paging.Position(request.PageToken, binding) is not { } position ? null
             : owner && long.TryParse(position, out long row) ? row
-            : !owner && Names.IsId(position) ? directory.Releases.Get(dataset, position).Row : throw Paging.Invalid();
+            // Whoever forges a token must not learn from it which builds there are.
+            : !owner && Names.IsId(position) ? Row(Names.OfRelease(dataset, position), caller).Row : throw Paging.Invalid();
         var response = new V1.ListReleasesResponse();
         response.NextPageToken = Paging.Fill(
             directory.Releases.List(dataset, before, size + 1, States(owner, request.ShowDeleted)), size, response.Releases,

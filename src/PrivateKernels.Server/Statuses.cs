@@ -25,6 +25,8 @@ static class Statuses
         InvalidFieldException f => Build("INVALID_FIELD", f.Message, [("field", f.Field), ("rule", f.Rule)]),
         UnknownPairFunctionException u => Build("UNKNOWN_PAIR_FUNCTION", u.Message,
             [("field", "function.name"), ("name", Shorten(u.Name)), ("nearest", string.Join(",", Nearest(u.Name)))]),
+        StorageException { Reason: Storage.Reasons.BudgetExhausted } s => Build(s.Reason, s.Message,
+            [.. s.Metadata.Select(static m => (m.Key, m.Value)), ("loss_remaining", EpsilonOf(s.Metadata))]),
         StorageException s when Reasons.Codes.ContainsKey(s.Reason) =>
             Build(s.Reason, s.Message, [.. s.Metadata.Select(static m => (m.Key, m.Value))]),
         DimensionMismatchException d => Build("DIMENSION_MISMATCH", d.Message,
@@ -67,6 +69,15 @@ static class Statuses
         if (v.Rule == DomainRule.Finite) return Build("NON_FINITE_VALUE", failure.Message, metadata);
         metadata.Add(("bound", v.Rule switch { DomainRule.Lower => "lower", DomainRule.Upper => "upper", _ => "max_norm" }));
         return Build("OUT_OF_DOMAIN", failure.Message, metadata);
+    }
+
+    /// <summary>What remains of a budget as epsilon at the account's delta.</summary>
+    static string EpsilonOf(IReadOnlyDictionary<string, string> budget)
+    {
+        double delta = double.Parse(budget["delta"], CultureInfo.InvariantCulture);
+        long remaining = long.Parse(budget["remaining"], CultureInfo.InvariantCulture);
+        return Losses.Display(delta == 0 ? CostUnit.Epsilon : CostUnit.MuSquared, remaining, delta)
+            .Epsilon.ToString("R", CultureInfo.InvariantCulture);
     }
 
     /// <summary>"dataset", "release", ... : the last collection of the name, in the singular.</summary>

@@ -97,6 +97,7 @@ static class AccountTable
             ["requested"] = Invariant(units),
             ["remaining"] = Invariant(account.RemainingUnits),
             ["unit"] = account.Unit == CostUnit.MuSquared ? "mu_squared_2^-40" : "epsilon_2^-40",
+            ["delta"] = account.DisplayDelta.ToString("R", CultureInfo.InvariantCulture),
         });
 
     static Account Read(DbDataReader r) => new(

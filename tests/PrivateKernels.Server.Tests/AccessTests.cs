@@ -31,6 +31,10 @@ public sealed class AccessTests
         Failure many = await ListAsync(server, wrong[0]);
         Assert.Equal((StatusCode.ResourceExhausted, "RATE_LIMITED"), (many.Code, many.Reason));
         Assert.NotNull(many.Detail<RetryInfo>());
+        // Beyond the limit a call leaves no line in the log: somebody without a key could fill the disk.
+        int lines = Lines(server);
+        for (int i = 0; i < 20; i++) Assert.Equal("RATE_LIMITED", (await ListAsync(server, wrong[0])).Reason);
+        Assert.Equal(lines, Lines(server));
         await KeyHolder.Of(server.Channel, good).Datasets.ListDatasetsAsync(new ListDatasetsRequest());
         var health = new Health.HealthClient(server.Channel);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await health.CheckAsync(new HealthCheckRequest())).Status);
@@ -39,6 +43,34 @@ public sealed class AccessTests
         Assert.Contains("\"key\":\"good\"", log, StringComparison.Ordinal);
         foreach (string key in (string[])[good, old, .. wrong[..2]])
             Assert.DoesNotContain(key[^43..], log, StringComparison.Ordinal);
+    }
+
+    static int Lines(TestServer server) => server.Log.ToString().AsSpan().Count('\n');
+
+    [Fact]
+    public async Task A_key_that_loses_a_role_or_a_dataset_loses_its_open_streams_at_the_next_frame()
+    {
+        using var keys = new Keys();
+        string owner = keys.Add("owner", Role.Owner, "people"), other = keys.Add("other", Role.Owner, "people");
+        await using TestServer server = await StartAsync(o => o with { Security = new() { KeysFile = keys.Path } });
+        await KeyHolder.Of(server.Channel, owner).Datasets.CreateDatasetAsync(NewDataset("people"));
+        using var first = KeyHolder.Of(server.Channel, owner).Datasets.IngestPoints();
+        using var second = KeyHolder.Of(server.Channel, other).Datasets.IngestPoints();
+        foreach (var stream in (AsyncDuplexStreamingCall<IngestPointsRequest, IngestPointsResponse>[])[first, second])
+        {
+            await stream.RequestStream.WriteAsync(Start("people", NewId()), Now);
+            Assert.True(await stream.ResponseStream.MoveNext(Now));
+        }
+        KeyFile.Change(keys.Path, static all => all.Select(static k =>
+            k.Id == "owner" ? k with { Role = Role.Analyst } : k with { Datasets = ["elsewhere"] }));
+        for (int i = 0; i < 600 && await SeesAsync(); i++) await Task.Delay(100, Now);
+        await first.RequestStream.WriteAsync(Batch(1, Pattern(2, 4), 4), Now);
+        Assert.Equal("ROLE_REQUIRED", (await Failure.OfAsync(() => first.ResponseStream.MoveNext(Now))).Reason);
+        await second.RequestStream.WriteAsync(Batch(1, Pattern(2, 4), 4), Now);
+        Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(() => second.ResponseStream.MoveNext(Now))).Reason);
+
+        async Task<bool> SeesAsync() =>
+            (await KeyHolder.Of(server.Channel, other).Datasets.ListDatasetsAsync(new ListDatasetsRequest())).Datasets.Count > 0;
     }
 
     [Fact]

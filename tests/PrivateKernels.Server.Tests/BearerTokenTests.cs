@@ -126,9 +126,10 @@ public sealed class BearerTokenTests : IDisposable
         var tokens = new BearerTokens(WithTokens(new()).OpenIdConnect, log);
         var access = new Access(null, tokens, ClientCertificates.None, new(), log, clock, telemetry);
         var caller = new Caller("oidc:0123456789abcdef", Role.Analyst, null) { Expires = clock.GetUtcNow().AddMinutes(1) };
-        Assert.Equal(caller, access.Current(caller));
+        AccessRule rule = Roles.Find("/privatekernels.v1.QueryService/StreamQuery")!;
+        Assert.Equal(caller, access.Current(caller, rule));
         clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("CREDENTIALS_INVALID", Assert.Throws<Refusal>(() => access.Current(caller)).Reason);
+        Assert.Equal("CREDENTIALS_INVALID", Assert.Throws<Refusal>(() => access.Current(caller, rule)).Reason);
     }
 
     [Fact]

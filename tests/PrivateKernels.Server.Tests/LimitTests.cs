@@ -57,6 +57,44 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task Without_credentials_nothing_large_can_be_announced_and_one_key_leaves_room_for_others()
+    {
+        using var keys = new Keys();
+        string greedy = keys.Add("greedy", Role.Owner, "*"), other = keys.Add("other", Role.Owner, "*");
+        await using TestServer server = await StartAsync(o => o with
+        {
+            Security = new() { KeysFile = keys.Path },
+            Limits = new() { RequestBytes = 1 << 20, BatchBytes = 1 << 20, BytesInFlight = 2 << 20 },
+        });
+        using var client = new HttpClient();
+        using var nobodys = new Stalled(100_000);
+        Task<HttpResponseMessage> refused = SendAsync(client, server, nobodys, "grpc.health.v1.Health/Check");
+        using (HttpResponseMessage reply = await refused.WaitAsync(Patience, Now))
+            Assert.Contains("MESSAGE_TOO_LARGE", server.Log.ToString(), StringComparison.Ordinal);
+        nobodys.End();
+
+        client.DefaultRequestHeaders.Authorization = new("Bearer", greedy);
+        using var stall = new Stalled(700_000);
+        Task<HttpResponseMessage> first = SendAsync(client, server, stall);
+        await stall.Begun;
+        for (int i = 0; i < 300 && !server.Log.ToString().Contains("OVERLOADED", StringComparison.Ordinal); i++)
+        {
+            // What the first announced may still be on its way.
+            using var second = new Stalled(700_000);
+            Task<HttpResponseMessage> reply = SendAsync(client, server, second);
+            await Task.WhenAny(reply, Task.Delay(100, Now));
+            second.End();
+            await EndedAsync(reply);
+        }
+        Assert.Contains("OVERLOADED", server.Log.ToString(), StringComparison.Ordinal);
+        var large = new QueryRequest { Release = "datasets/a/releases/b", Points = new() { Dimension = 4 } };
+        large.Points.Values.AddRange(Pattern(50_000, 4));
+        Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(KeyHolder.Of(server.Channel, other).Queries.QueryAsync(large))).Reason);
+        stall.End();
+        await EndedAsync(first);
+    }
+
+    [Fact]
     public void Bytes_in_flight_are_refused_beyond_the_limit_and_given_back_once()
     {
         var bytes = new BytesInFlight(100);
@@ -66,6 +104,16 @@ public sealed class LimitTests
         first.Dispose();
         first.Dispose();
         Assert.Equal(0, bytes.Now);
+
+        var part = new BytesInFlight(60, bytes);
+        using (bytes.Take(50))
+        {
+            Assert.Throws<Refusal>(() => part.Take(51));
+            Assert.Equal((0, 50), (part.Now, bytes.Now));
+            using (part.Take(50)) Assert.Equal((50, 100), (part.Now, bytes.Now));
+        }
+        Assert.Throws<Refusal>(() => part.Take(61));
+        Assert.Equal((0, 0), (part.Now, bytes.Now));
     }
 
     [Fact]
@@ -215,11 +263,12 @@ public sealed class LimitTests
         }
     }
 
-    static Task<HttpResponseMessage> SendAsync(HttpClient client, TestServer server, HttpContent content)
+    static Task<HttpResponseMessage> SendAsync(
+        HttpClient client, TestServer server, HttpContent content, string method = "privatekernels.v1.QueryService/Query")
     {
         content.Headers.ContentType = new("application/grpc");
         return client.SendAsync(
-            new HttpRequestMessage(HttpMethod.Post, new Uri(server.Host.Address, "/privatekernels.v1.QueryService/Query"))
+            new HttpRequestMessage(HttpMethod.Post, new Uri(server.Host.Address, method))
             {
                 Version = HttpVersion.Version20,
                 VersionPolicy = HttpVersionPolicy.RequestVersionExact,

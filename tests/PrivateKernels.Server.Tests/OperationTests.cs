@@ -167,6 +167,33 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public async Task A_forced_deletion_that_is_refused_or_repeated_ends_no_build()
+    {
+        await using TestServer server = await StartAsync(static o => o with { Build = new() { CompletionQuantum = TimeSpan.FromHours(1) } });
+        await server.Datasets.CreateDatasetAsync(NewDataset("people"));
+        // The first build waits for its hour, the second for the first: its hold could be returned.
+        async Task<string> WaitingAsync(string dataset, string id)
+        {
+            await server.Releases.CreateReleaseAsync(NewRelease(dataset, id, 0.1));
+            return (await server.Releases.CreateReleaseAsync(NewRelease(dataset, id + "-waiting", 0.1))).Operation.Name;
+        }
+
+        await server.Datasets.CreateDatasetAsync(NewDataset("other"));
+        string waiting = await WaitingAsync("people", "a");
+        var delete = new DeleteDatasetRequest { Name = "datasets/people", Force = true, Etag = "old", RequestId = NewId() };
+        Assert.Equal("ETAG_MISMATCH", (await Failure.OfAsync(server.Datasets.DeleteDatasetAsync(delete))).Reason);
+        Assert.False((await server.Operations.GetOperationAsync(new GetOperationRequest { Name = waiting })).Done);
+
+        // An id in its second life: what is repeated is the end of the first.
+        var first = new DeleteDatasetRequest { Name = "datasets/other", Force = true, RequestId = NewId() };
+        DeleteDatasetResponse deleted = await server.Datasets.DeleteDatasetAsync(first);
+        await server.Datasets.CreateDatasetAsync(NewDataset("other", static r => r.Budget = null));
+        waiting = await WaitingAsync("other", "b");
+        Assert.Equal(deleted, await server.Datasets.DeleteDatasetAsync(first));
+        Assert.False((await server.Operations.GetOperationAsync(new GetOperationRequest { Name = waiting })).Done);
+    }
+
+    [Fact]
     public async Task Builds_beyond_the_queue_are_refused_before_anything_is_held()
     {
         await using TestServer server = await StartAsync(static o => o with { Limits = o.Limits with { QueuedBuilds = 1 } });

@@ -111,7 +111,7 @@ public sealed class ReleaseTests : IAsyncLifetime
         Assert.Equal(("BUDGET_EXHAUSTED", StatusCode.ResourceExhausted), (refused.Reason, refused.Code));
         Assert.NotEmpty(refused.Detail<QuotaFailure>().Violations);
         Assert.Equal($"{release.Cost.Units}", refused.Metadata["spent"]);
-        Assert.Equal("0", refused.Metadata["remaining"]);
+        Assert.Equal(("0", "0"), (refused.Metadata["remaining"], refused.Metadata["loss_remaining"]));
         Assert.Null(refused.Status.GetDetail<RetryInfo>());
         Assert.Equal(before, await _server.LedgerAsync("people"));
     }
@@ -124,6 +124,8 @@ public sealed class ReleaseTests : IAsyncLifetime
         for (int i = 0; i < 10; i++) await _server.BuildAsync(Tenth($"r{i}"));
         Failure eleventh = await Failure.OfAsync(_server.Releases.CreateReleaseAsync(Tenth("r10")));
         Assert.Equal(("BUDGET_EXHAUSTED", "6"), (eleventh.Reason, eleventh.Metadata["remaining"]));
+        // The same in the terms of the request: six units of 2^-40.
+        Assert.Equal(("5.45696821063757E-12", "0"), (eleventh.Metadata["loss_remaining"], eleventh.Metadata["delta"]));
         Failure normal = await Failure.OfAsync(_server.Releases.CreateReleaseAsync(NewRelease("pure", "n", 0.1, static r =>
             r.Spec.Privacy.Mechanism = Mechanism.RoundedNormal)));
         Assert.Equal(("BUDGET_KIND_MISMATCH", StatusCode.FailedPrecondition), (normal.Reason, normal.Code));

@@ -118,6 +118,21 @@ public sealed class VisibilityTests(VisibleServer server) : IClassFixture<Visibl
                 Assert.Equal(gone.Told(ghost, hidden), there.Told());
             }
         }
+        // Nor does a page token that was made to go on behind them tell that they are there.
+        AsyncUnaryCall<ListReleasesResponse> GoOnAsync(string id) => Analyst.Releases.ListReleasesAsync(new ListReleasesRequest
+        {
+            Parent = "datasets/people",
+            PageToken = Paging.Token(id, "ListReleases", "datasets/people", false, false),
+        });
+
+        foreach (string hidden in (string[])["slow", "failed"])
+        {
+            string ghost = new('g', hidden.Length);
+            Failure none = await Failure.OfAsync(GoOnAsync(ghost));
+            Assert.Equal("RESOURCE_NOT_FOUND", none.Reason);
+            Assert.Equal(none.Told(ghost, hidden), (await Failure.OfAsync(GoOnAsync(hidden))).Told());
+        }
+        Assert.Empty((await GoOnAsync("ready")).Releases);
         Failure query = await Failure.OfAsync(Analyst.Queries.QueryAsync(Query("slow")));
         Failure missing = await Failure.OfAsync(Analyst.Queries.QueryAsync(Query("none")));
         Assert.Equal(missing.Told("none", "slow"), query.Told());

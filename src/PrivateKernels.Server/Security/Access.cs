@@ -16,11 +16,12 @@ sealed class Access(
     /// <summary>Limits of callers are forgotten beyond this; only key holders have any.</summary>
     const int MostCallers = 10_000;
 
-    /// <summary>Bytes of messages being handled.</summary>
-    internal BytesInFlight InFlight { get; } = new(limits.BytesInFlight);
+    /// <summary>Of a message that comes without credentials: the name of a service.</summary>
+    const int MostBytesOfNobody = 4096;
 
     readonly FailedAttempts _failures = new(clock);
-    readonly ConcurrentDictionary<string, (RateBucket Calls, RateBucket Points)> _rates = new();
+    readonly BytesInFlight _inFlight = new(limits.BytesInFlight);
+    readonly ConcurrentDictionary<string, Share> _shares = new();
 
     /// <summary>Whether callers must show who they are; otherwise each is the owner.</summary>
     internal bool IsOn => keys is not null || tokens is not null;
@@ -36,13 +37,19 @@ sealed class Access(
         IDisposable held;
         try
         {
-            http.Features.Set(await AdmitAsync(http, method.FullName));
-            held = await InFlight.TakeAnnouncedAsync(http, method.Type, limits.RequestBytes);
+            Caller caller = await AdmitAsync(http, method.FullName);
+            http.Features.Set(caller);
+            // Whoever shows no credentials may not make the server count on large messages that never come.
+            if (caller == Caller.Nobody && await BytesInFlight.AnnouncedAsync(http, method.Type) > MostBytesOfNobody)
+                throw Refusal.TooLarge(MostBytesOfNobody);
+            held = await InFlightOf(caller).TakeAnnouncedAsync(http, method.Type, limits.RequestBytes);
         }
         catch (Refusal refusal)
         {
-            log.Write(LogLevel.Information, "call", ("method", method.FullName), ("key", http.Features.Get<Caller>()?.Id),
-                ("code", Reasons.Codes[refusal.Reason]), ("reason", refusal.Reason));
+            // Beyond the failed attempts of an address there is no line for each: somebody without a key would fill the disk.
+            if (http.Features.Get<Caller>() is not null || refusal.Reason != "RATE_LIMITED")
+                log.Write(LogLevel.Information, "call", ("method", method.FullName), ("key", http.Features.Get<Caller>()?.Id),
+                    ("code", Reasons.Codes[refusal.Reason]), ("reason", refusal.Reason));
             telemetry.AddCall(method.FullName, Reasons.Codes[refusal.Reason], refusal.Reason, null);
             GrpcReply.Refuse(http, Statuses.From(refusal, ""));
             return;
@@ -56,17 +63,21 @@ sealed class Access(
     });
 
     /// <summary>The caller as its credentials stand now: a stream outlives the look at its first message.</summary>
-    internal Caller Current(Caller caller)
+    internal Caller Current(Caller caller, AccessRule rule)
     {
         if (!IsOn || caller == Caller.Nobody) return caller;
         Caller? now = BearerTokens.IsOf(caller) ? (caller.Expires > clock.GetUtcNow() ? caller : null) : keys?.Current(caller.Id);
-        return now ?? throw Invalid();
+        if (now is null) throw Invalid();
+        return rule.Allows(now) ? now : throw RoleRequired(rule.Roles);
     }
+
+    /// <summary>Bytes of a caller's messages being handled.</summary>
+    internal BytesInFlight InFlightOf(Caller caller) => IsOn && caller != Caller.Nobody ? ShareOf(caller).InFlight : _inFlight;
 
     /// <summary>Counts query points, also against the caller's limit.</summary>
     internal void TakePoints(Caller caller, int points)
     {
-        if (IsOn && !RatesOf(caller).Points.TryTake(points))
+        if (IsOn && !ShareOf(caller).Points.TryTake(points))
             throw RateLimited("Limits:QueryPointsPerSecond", limits.QueryPointsPerSecond, "query points per second of one key");
         telemetry.AddPoints(points);
     }
@@ -82,7 +93,7 @@ sealed class Access(
                 ? Invalid()
                 : RateLimited("failed attempts", FailedAttempts.PerMinute, "failed attempts per minute of one address");
         http.Features.Set(caller);
-        if (!RatesOf(caller).Calls.TryTake(1))
+        if (!ShareOf(caller).Calls.TryTake(1))
             throw RateLimited("Limits:CallsPerSecond", limits.CallsPerSecond, "calls per second of one key");
         return rule.Allows(caller) ? caller : throw RoleRequired(rule.Roles);
     }
@@ -101,13 +112,15 @@ sealed class Access(
         return KeyFile.IdOf(credential) is null && tokens is not null ? await tokens.FindAsync(http) : keys?.Find(credential);
     }
 
-    (RateBucket Calls, RateBucket Points) RatesOf(Caller caller)
+    Share ShareOf(Caller caller)
     {
-        if (_rates.TryGetValue(caller.Id, out var rates)) return rates;
-        if (_rates.Count >= MostCallers) _rates.Clear();
-        return _rates.GetOrAdd(caller.Id, _ => (
-            new RateBucket(limits.CallsPerSecond, limits.CallBurst, clock),
-            new RateBucket(limits.QueryPointsPerSecond, limits.QueryPointsPerSecond, clock)));
+        if (_shares.TryGetValue(caller.Id, out Share? share)) return share;
+        if (_shares.Count >= MostCallers) _shares.Clear();
+        return _shares.GetOrAdd(caller.Id, _ => new(
+            new(limits.CallsPerSecond, limits.CallBurst, clock),
+            new(limits.QueryPointsPerSecond, limits.QueryPointsPerSecond, clock),
+            // Half at most, so that messages that one key announces and does not send leave room for everybody else's.
+            new(Math.Max(limits.BytesInFlight / 2, limits.RequestBytes), _inFlight)));
     }
 
     /// <summary>One text for missing, unknown and expired: it must not help to find out which.</summary>
@@ -119,6 +132,9 @@ sealed class Access(
     static Refusal RateLimited(string limit, long most, string what) => new(
         "RATE_LIMITED", string.Create(CultureInfo.InvariantCulture, $"at most {most} {what}; wait and retry."), ("limit", limit));
 }
+
+/// <summary>What one key may have of the server.</summary>
+sealed record Share(RateBucket Calls, RateBucket Points, BytesInFlight InFlight);
 
 /// <summary>A status sent in headers, where no service method answers.</summary>
 static class GrpcReply

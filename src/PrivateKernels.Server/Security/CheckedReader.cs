@@ -5,11 +5,12 @@ namespace PrivateKernels.Server;
 
 /// <summary>
 /// Frames of a client stream, each looked at for datasets without a grant, and counted while it is handled: a stream may name
-/// other datasets as it goes on, and the key may have been revoked since it began.
+/// other datasets as it goes on, and since it began the key may have been revoked, or lost a role or the dataset of its start.
 /// </summary>
 sealed class CheckedReader<T>(IAsyncStreamReader<T> frames, AccessRule rule, Caller caller, Access access) : IAsyncStreamReader<T>, IDisposable
 {
     IDisposable? _held;
+    IMessage? _start;
 
     public T Current => frames.Current;
 
@@ -18,8 +19,10 @@ sealed class CheckedReader<T>(IAsyncStreamReader<T> frames, AccessRule rule, Cal
         Dispose();
         if (!await frames.MoveNext(cancellationToken)) return false;
         if (frames.Current is not IMessage frame) return true;
-        rule.Check(access.Current(caller), frame);
-        _held = access.InFlight.Take(frame.CalculateSize());
+        Caller now = access.Current(caller, rule);
+        rule.Check(now, frame);
+        rule.Check(now, _start ??= frame);
+        _held = access.InFlightOf(now).Take(frame.CalculateSize());
         return true;
     }
 

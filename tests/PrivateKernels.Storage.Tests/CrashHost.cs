@@ -25,8 +25,7 @@ static class CrashHost
         {
             if (name != failpoint) return;
             if (action == "fail") throw new IOException("injected");
-            Process.GetCurrentProcess().Kill();
-            Thread.Sleep(Timeout.Infinite);
+            Kill();
         };
         if (action == "restore")
         {
@@ -49,15 +48,21 @@ static class CrashHost
         return 0;
     }
 
-    /// <summary>What is done with each line that a client would have been told.</summary>
-    internal static Action<string> Say { get; set; } = static line =>
+    /// <summary>SIGKILL to this process.</summary>
+    internal static void Kill()
+    {
+        Process.GetCurrentProcess().Kill();
+        Thread.Sleep(Timeout.Infinite);
+    }
+
+    static void Say(string line)
     {
         Console.Out.WriteLine(line);
         Console.Out.Flush();
-    };
+    }
 
     /// <summary>The life, or what is left of it.</summary>
-    internal static async Task LiveAsync(DataDirectory directory)
+    static async Task LiveAsync(DataDirectory directory)
     {
         IReadOnlyList<Build> interrupted = directory.TakeInterruptedBuilds();
         if (interrupted.Count > 0) await Late(directory);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -27,9 +26,7 @@ static class OnePassHost
     {
         Failpoint.Action = name =>
         {
-            if (name != failpoint) return;
-            Process.GetCurrentProcess().Kill();
-            Thread.Sleep(Timeout.Infinite);
+            if (name == failpoint) CrashHost.Kill();
         };
         using (DataDirectory directory = DataDirectory.Open(path, new StorageOptions { EncryptionKey = Key, Postgres = postgres }))
         {

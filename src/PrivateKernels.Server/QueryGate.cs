@@ -1,12 +1,12 @@
 namespace PrivateKernels.Server;
 
-/// <summary>Lets so many query batches compute at once, and so many wait.</summary>
+/// <summary>Lets so many query batches, or estimates, compute at once, and so many wait.</summary>
 sealed class QueryGate(int concurrency, int queueLength) : IDisposable
 {
     readonly SemaphoreSlim _turns = new(concurrency);
     int _inside;
 
-    /// <summary>Batches that wait or compute.</summary>
+    /// <summary>Callers that wait or compute.</summary>
     internal int Inside => Volatile.Read(ref _inside);
 
     /// <param name="work">What to compute.</param>
@@ -17,7 +17,7 @@ sealed class QueryGate(int concurrency, int queueLength) : IDisposable
         try
         {
             if (Interlocked.Increment(ref _inside) > concurrency + queueLength && !waits)
-                throw new Refusal("OVERLOADED", $"{queueLength} query batches are waiting; retry in a moment.",
+                throw new Refusal("OVERLOADED", $"{queueLength} callers are waiting; retry in a moment.",
                     ("limit", "Query:QueueLength"));
             await _turns.WaitAsync(cancellation);
             try

@@ -7,7 +7,7 @@ namespace PrivateKernels.Server;
 /// <summary>Prices, builds and hands out releases on the wire.</summary>
 sealed class ReleaseService(
     DataDirectory directory, ServerOptions options, BuildQueue builds, ReleaseCache cache, EngineSpeed speed, Drain drain,
-    Accumulators accumulators)
+    Accumulators accumulators, QueryGate planning)
     : V1.ReleaseService.ReleaseServiceBase
 {
     const int MostSpecs = 64;
@@ -19,7 +19,10 @@ sealed class ReleaseService(
 
     PlannerLimits Limits => new(options.Limits.Features, options.Limits.Cells);
 
-    public override Task<V1.EstimateReleaseResponse> EstimateRelease(V1.EstimateReleaseRequest request, ServerCallContext context)
+    public override Task<V1.EstimateReleaseResponse> EstimateRelease(V1.EstimateReleaseRequest request, ServerCallContext context) =>
+        planning.RunAsync(() => Estimate(request, context), context.CancellationToken);
+
+    V1.EstimateReleaseResponse Estimate(V1.EstimateReleaseRequest request, ServerCallContext context)
     {
         (DatasetRow dataset, AccountRow account) = Payer(request.Parent);
         if (request.Specs.Count > MostSpecs) throw Refusal.Field("specs", $"may hold at most {MostSpecs} specs");
@@ -33,7 +36,7 @@ sealed class ReleaseService(
             ReleasePlan plan = Plan(request.Specs[i], $"specs[{i}]", dataset, facts, new(directory), goal, drawsSeed: false);
             response.Estimates.Add(Estimate(plan, facts, account, holds, goal));
         }
-        return Task.FromResult(response);
+        return response;
     }
 
     public override async Task<V1.CreateReleaseResponse> CreateRelease(V1.CreateReleaseRequest request, ServerCallContext context)

@@ -132,7 +132,7 @@ public sealed class ServerHost : IAsyncDisposable
         var accumulators = new Accumulators(parts.Directory, parts.Engines.Processor, options.Limits);
         services.AddSingleton(new DatasetService(parts.Directory, options, parts.Builds, parts.Jobs, drain, accumulators));
         services.AddSingleton(new ReleaseService(
-            parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain, accumulators));
+            parts.Directory, options, parts.Builds, parts.Cache, parts.Speed, drain, accumulators, parts.Planning));
         var jobs = new JobCalls(parts.Directory, options, parts.Cache, parts.Engines, parts.Jobs, drain);
         services.AddSingleton(new QueryService(
             parts.Directory, options, parts.Cache, parts.Engines, parts.Gate, jobs, drain, parts.Entrance.Access));
@@ -217,7 +217,7 @@ public sealed class ServerHost : IAsyncDisposable
     /// <summary>Everything behind the wire, in the order in which it opens.</summary>
     sealed record Parts(
         Engines Engines, EngineSpeed Speed, DataDirectory Directory, ReleaseCache Cache, BuildQueue Builds, JobQueue Jobs,
-        QueryGate Gate, StreamSlots Slots, EncryptionKey? Key, Entrance Entrance)
+        QueryGate Gate, QueryGate Planning, StreamSlots Slots, EncryptionKey? Key, Entrance Entrance)
         : IAsyncDisposable
     {
         internal static Parts Open(ServerOptions options, JsonLog log, Surroundings surroundings)
@@ -243,10 +243,12 @@ public sealed class ServerHost : IAsyncDisposable
             var cache = new ReleaseCache(directory.Releases, options.ReleaseCache.Bytes);
             int queries = options.Query.Concurrency > 0 ? options.Query.Concurrency : Environment.ProcessorCount;
             var gate = new QueryGate(queries, options.Query.QueueLength);
+            // Analysts may ask for estimates, and a delta next to 0 takes a second each: half of the processors at most.
+            var planning = new QueryGate(Math.Max(1, Environment.ProcessorCount / 2), options.Query.QueueLength);
             return new Parts(
                 engines, EngineSpeed.Measure(engines.First), directory, cache,
                 new BuildQueue(directory, engines, cache, options, log), new JobQueue(directory, engines, cache, gate, options.Limits, log),
-                gate, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), key, entrance);
+                gate, planning, new StreamSlots(options.Limits.StreamsPerKey, options.Limits.Streams), key, entrance);
         }
 
         public async ValueTask DisposeAsync()
@@ -255,6 +257,7 @@ public sealed class ServerHost : IAsyncDisposable
             await Jobs.DisposeAsync();
             Directory.Dispose();
             Gate.Dispose();
+            Planning.Dispose();
             Entrance.Dispose();
             Engines.Dispose();
             Key?.Dispose();

@@ -42,7 +42,7 @@ sealed record PlanAlternatives(ReleasePlan Plan, DatasetFacts Facts, PlannerLimi
     {
         try
         {
-            return Planner.Plan(request, Facts, Limits, Goal);
+            return Planner.Plan(request, Facts, Limits, Goal, Plan.Measurement.Strength);
         }
         catch (Exception e) when (e is LimitExceededException or InvalidFieldException or DomainNotDeclaredException)
         {

@@ -14,10 +14,15 @@ public static class Planner
     /// <exception cref="DomainNotDeclaredException">The function needs a bound that the data set lacks.</exception>
     /// <exception cref="MechanismMismatchException">The account cannot pay for the mechanism.</exception>
     /// <exception cref="LimitExceededException">Too many features, cells or records.</exception>
-    public static ReleasePlan Plan(ReleaseRequest request, DatasetFacts facts, PlannerLimits limits, PlannerGoal? goal = null)
+    public static ReleasePlan Plan(ReleaseRequest request, DatasetFacts facts, PlannerLimits limits, PlannerGoal? goal = null) =>
+        Plan(request, facts, limits, goal ?? new(), null);
+
+    /// <param name="known">What mechanism and loss of the request come to, if that is known; deltas near 0 take long.</param>
+    internal static ReleasePlan Plan(
+        ReleaseRequest request, DatasetFacts facts, PlannerLimits limits, PlannerGoal goal, PrivacyStrength? known)
     {
         PairFunction function = Catalog.Create(request.Function, request.Bandwidth, request.Exponent);
-        PrivacyStrength strength = StrengthOf(request, facts.AccountUnit);
+        PrivacyStrength strength = known ?? StrengthOf(request, facts.AccountUnit);
         if (request.Method is { } method && !function.Methods.Contains(method))
             throw new InvalidFieldException("method", method, $"{request.Function} is served by {string.Join(", ", function.Methods)}");
         if (request.Method is SketchMethod.Tree or SketchMethod.SplineGrid && strength.Mechanism != MechanismKind.DiscreteLaplace)
@@ -36,7 +41,7 @@ public static class Planner
         if (request.Features < 0 || request.Features > limits.Features)
             throw new LimitExceededException("Features", $"features is {request.Features}: it must be between 0 and {limits.Features}.");
 
-        var choice = new PlanChoice(request, function, facts, strength, limits, goal ?? new());
+        var choice = new PlanChoice(request, function, facts, strength, limits, goal);
         return Checked(request.Features != 0 ? choice.Build(request.Features) : choice.Best(), function, facts);
     }
 

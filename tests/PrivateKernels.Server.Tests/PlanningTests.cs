@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Grpc.Core;
 using PrivateKernels.Cli;
 using PrivateKernels.Client;
 using PrivateKernels.V1;
@@ -53,6 +54,29 @@ public sealed class PlanningTests : IAsyncLifetime
         Failure drowned = await Failure.OfAsync(_server.Releases.CreateReleaseAsync(
             TestServer.NewRelease("plane", "r", 1e-5, static r => r.Spec.Privacy.Loss.Delta = 0)));
         Assert.Equal(("INVALID_FIELD", "privacy.loss.epsilon"), (drowned.Reason, drowned.Metadata["field"]));
+    }
+
+    [Fact]
+    public async Task Estimates_that_take_long_wait_for_each_other_and_keep_no_query_waiting()
+    {
+        await using TestServer server = await TestServer.StartAsync(static o => o with { Query = new() { QueueLength = 1 } });
+        await server.Datasets.CreateDatasetAsync(TestServer.NewDataset("people"));
+        V1.Release release = await server.BuildAsync(TestServer.NewRelease("people", "r", 0.1));
+        // A delta next to 0 takes hundreds of digits, for each of the specs.
+        V1.ReleaseSpec slow = TestServer.NewRelease("people", "s", 0.1, static r => r.Spec.Privacy.Loss.Delta = 1e-300).Spec;
+        var request = new EstimateReleaseRequest { Parent = "datasets/people", Specs = { Enumerable.Repeat(slow, 64) } };
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Now);
+        Task[] estimates = [.. Enumerable.Range(0, Math.Max(1, Environment.ProcessorCount / 2) + 1)
+            .Select(_ => Failure.OfAsync(server.Releases.EstimateReleaseAsync(request, cancellationToken: stop.Token)))];
+        Failure beyond = await Failure.OfAsync(server.Releases.EstimateReleaseAsync(request, deadline: DateTime.UtcNow.AddSeconds(1)));
+        while (beyond.Reason.Length == 0 && !estimates.Any(static e => e.IsCompleted))
+            beyond = await Failure.OfAsync(server.Releases.EstimateReleaseAsync(request, deadline: DateTime.UtcNow.AddSeconds(1)));
+        Assert.Equal("OVERLOADED", beyond.Reason);
+        await server.Queries.QueryAsync(
+            new QueryRequest { Release = release.Name, Points = new V1.Points { Dimension = 4, Values = { 0, 0, 0, 0 } } });
+        Assert.DoesNotContain(estimates, static e => e.IsCompleted);
+        await stop.CancelAsync();
+        await Task.WhenAll(estimates);
     }
 
     [Fact]

@@ -30,6 +30,7 @@ static class LedgerCommand
         new Command("export", "Write the account as DpEvents in JSON, as dp_accounting reads them.")
             { Dataset, Out, CommonOptions.Server, Offline, LedgerFiles.DataDirectory, LedgerFiles.Witness }.Runs(ExportAsync),
         LedgerFiles.CreateVerify(),
+        LedgerRoleCommand.Create(),
     };
 
     static async Task ExportAsync(Session session, CancellationToken cancellation)

@@ -38,6 +38,12 @@ static class LedgerFiles
         Description = "Go on from a ledger that may lack entries: every account is charged its whole limit.",
     };
 
+    static readonly Option<string?> From = new("--from")
+    {
+        Description = "Copy to load first, into a PostgreSQL that has no ledger.",
+        HelpName = "DIR",
+    };
+
     static readonly Option<string[]> Certificates = new("--certificates")
     {
         Description = "Certificates to check and to record.",
@@ -52,7 +58,7 @@ static class LedgerFiles
     }.Runs(VerifyAsync);
 
     public static Command CreateBackup() => new Command(
-        "backup", "Copy a data directory, beside its server or without one. The copy is sealed: no server starts on it.")
+        "backup", "Copy a data directory, or the ledger in PostgreSQL with its rows and releases, beside servers or without one.")
     {
         Target, DataDirectory,
     }.Runs(BackupAsync);
@@ -60,7 +66,7 @@ static class LedgerFiles
     public static Command CreateRestore() => new Command(
         "restore", "Take a copy, or a ledger that is behind, into service again. Never leaves more to spend.")
     {
-        DataDirectory, Witness, AcceptLoss, Certificates,
+        DataDirectory, Witness, AcceptLoss, Certificates, From,
     }.Runs(RestoreAsync);
 
     static Task VerifyAsync(Session session, CancellationToken cancellation)
@@ -79,6 +85,7 @@ static class LedgerFiles
             Hash = Convert.ToHexStringLower(report.Head.Hash.Span),
             Sealed = report.IsSealed,
             Witnessed = report.IsWitnessed,
+            report.CanRewrite,
             Accounts = report.Accounts.Select(Document),
             Certificates = files.Zip(report.Certificates, static (file, state) => new { File = file, State = Name(state) }),
         };
@@ -87,6 +94,8 @@ static class LedgerFiles
             console.MarkupLineInterpolated(
                 $"[green]The ledger is whole[/]: {report.Head.Sequence} entries, epoch {report.Head.Epoch}, head {document.Hash}.");
             console.WriteLine(report.IsWitnessed ? "It has what its witness saw." : "No witness lies beside it.");
+            if (report.CanRewrite is { } can)
+                console.WriteLine(can ? "The role of the connection could rewrite it: see 'pk ledger role'." : "The role of the connection reads and appends.");
             if (report.IsSealed) console.WriteLine("It is a sealed copy: restore it before a server starts on it.");
             Show(session.Terminal, console, report.Accounts);
             foreach ((string file, CertificateState state) in files.Zip(report.Certificates))
@@ -98,8 +107,8 @@ static class LedgerFiles
     static Task BackupAsync(Session session, CancellationToken cancellation)
     {
         string target = session.Get(Target);
-        (string path, _) = Place(session);
-        BackupReport report = Backup.Create(path, target);
+        (string path, StorageOptions options) = Place(session);
+        BackupReport report = Backup.Create(path, options, target);
         session.Terminal.Write(
             new { Directory = target, Entries = report.Head.Sequence, report.Segments, report.Releases, report.Bytes },
             console => console.MarkupLineInterpolated(
@@ -111,7 +120,7 @@ static class LedgerFiles
     {
         LedgerCertificate[] certificates = [.. (session.Get(Certificates) ?? []).Select(Read)];
         (string path, StorageOptions options) = Place(session);
-        RestoreReport report = Restore.Run(path, options, certificates, session.Get(AcceptLoss));
+        RestoreReport report = Restore.Run(path, options, certificates, session.Get(AcceptLoss), session.Get(From));
         var document = new
         {
             report.AcceptedLoss,

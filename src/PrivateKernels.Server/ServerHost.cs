@@ -84,6 +84,9 @@ public sealed class ServerHost : IAsyncDisposable
         json.Write(LogLevel.Information, "serving", ("endpoint", endpoint), ("engine", parts.Engines.First.Device),
             ("note", parts.Entrance.Describe()));
         WarnOfRowsInClear(parts, json);
+        if (parts.Directory.CanRewriteLedger == true)
+            json.Write(LogLevel.Warning, "role can rewrite the ledger",
+                ("note", "Ledger:ConnectionString is of the tables' owner or a superuser; 'pk ledger role NAME' prepares a role that can not"));
         return new ServerHost(app, parts, surroundings, options, endpoint);
     }
 

@@ -23,6 +23,7 @@ sealed class SidePort : IAsyncDisposable
     readonly Telemetry _telemetry;
     readonly string _witness;
     volatile IReadOnlyList<object> _engines = [];
+    volatile string? _role;
 
     SidePort(WebApplication app, Readiness readiness, Telemetry telemetry, string witness) =>
         (_app, _readiness, _telemetry, _witness) = (app, readiness, telemetry, witness);
@@ -63,8 +64,14 @@ sealed class SidePort : IAsyncDisposable
         return side;
     }
 
-    /// <summary>The engines to name, the one in use first.</summary>
-    internal void Show(Engines engines) => _engines =
+    /// <summary>What the role of a ledger in PostgreSQL may do, and the engines, the one in use first.</summary>
+    internal void Show(bool? canRewriteLedger, Engines engines)
+    {
+        _role = canRewriteLedger switch { null => null, true => "could rewrite the ledger", false => "reads and appends" };
+        _engines = Describe(engines);
+    }
+
+    static object[] Describe(Engines engines) =>
     [
         .. engines.Reports.Select(report => (object)new
         {
@@ -117,6 +124,7 @@ sealed class SidePort : IAsyncDisposable
             Ready = ready,
             Checks = checks.ToDictionary(static check => check.Name, static check => check.State),
             Witness = _witness,
+            LedgerRole = _role,
             Engines = _engines,
             ServerHost.Version,
         }, Format) + "\n");

@@ -31,7 +31,7 @@ sealed record Surroundings(Drain Drain, Readiness Readiness, Telemetry Telemetry
     /// <summary>The ledger and the engines are verified.</summary>
     internal void Show(DataDirectory directory, Engines engines)
     {
-        Side?.Show(engines);
+        Side?.Show(directory.CanRewriteLedger, engines);
         Readiness.Opened(directory);
     }
 

@@ -6,7 +6,10 @@ namespace PrivateKernels.Storage;
 /// <summary>What a backup holds.</summary>
 public sealed record BackupReport(LedgerPosition Head, int Segments, int Releases, long Bytes);
 
-/// <summary>Copies of a data directory, made beside a running server or without one.</summary>
+/// <summary>
+/// Copies of a data directory, or of a ledger in PostgreSQL with all that its servers share, made beside running servers or
+/// without one.
+/// </summary>
 /// <remarks>
 /// Guarantee: a copy is sealed before it has its name, and no server starts on a sealed one, so that a backup never spends
 /// beside its original. Draws that were not posted (pending/) and keys of encryption are never copied.
@@ -19,14 +22,20 @@ public static class Backup
     /// Copies the ledger as it is at one moment, and the rows and releases that it names, into a directory that is empty
     /// or not there yet. What is copied is compared with its SHA-256; FILE_CORRUPT names what differs.
     /// </summary>
-    public static BackupReport Create(string path, string to) => LedgerCheck.Reading(() => Make(path, to));
-
-    static BackupReport Make(string path, string to)
+    /// <param name="path">Data directory.</param>
+    /// <param name="options">A ledger in PostgreSQL is copied from there, and no file of the data directory.</param>
+    /// <param name="to">Where the copy goes: a data directory to be, or what <see cref="Restore.Run"/> loads.</param>
+    public static BackupReport Create(string path, StorageOptions options, string to) => LedgerCheck.Reading(() =>
     {
-        DataDirectory.CheckPresent(path);
+        if (options.Postgres is null) DataDirectory.CheckPresent(path);
         if (Directory.Exists(to) && Directory.EnumerateFileSystemEntries(to).Any())
             throw new InvalidFieldException("directory", to, "must be empty, or not there yet");
         Disk.CreateDirectory(to);
+        return options.Postgres is { } postgres ? PostgresCopy.Write(new(postgres), to) : Make(path, to);
+    });
+
+    static BackupReport Make(string path, string to)
+    {
         foreach (string part in DataDirectory.Parts) Disk.CreateDirectory(Path.Combine(to, part));
         string copy = Path.Combine(to, Unfinished);
         CopyDatabase(DataDirectory.DatabasePath(path), copy);

@@ -104,6 +104,12 @@ public sealed class DataDirectory : IDisposable
     /// </summary>
     public IReadOnlyList<Build> TakeInterruptedBuilds() => Interlocked.Exchange(ref _interrupted, []);
 
+    /// <summary>
+    /// Whether the role by which this server uses PostgreSQL could change entries of the ledger (<see cref="LedgerRole"/>);
+    /// null where the ledger is a file.
+    /// </summary>
+    public bool? CanRewriteLedger => Read(_dialect.CanRewrite);
+
     /// <summary>Whether rows that come are encrypted.</summary>
     public bool HasKey => Options.EncryptionKey is not null;
 

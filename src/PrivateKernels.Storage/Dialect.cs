@@ -33,6 +33,12 @@ abstract class Dialect
     /// </summary>
     internal virtual bool TryHold(DatabaseSession database, bool alone) => true;
 
+    /// <summary>
+    /// Whether this session's role could change entries of the ledger, past the triggers; null where the question is one of
+    /// rights to a file.
+    /// </summary>
+    internal virtual bool? CanRewrite(DatabaseSession database) => null;
+
     /// <summary>Whether the tables were made.</summary>
     internal abstract bool HasTables(DatabaseSession database);
 

@@ -5,9 +5,10 @@ namespace PrivateKernels.Storage;
 /// <param name="Accounts">What the entries add up to.</param>
 /// <param name="IsSealed">A copy from a backup: whole, but not to be served.</param>
 /// <param name="IsWitnessed">False for a copy, and for a server yet to come, that has no witness.</param>
+/// <param name="CanRewrite">Whether the role of the connection could change entries; null for a file.</param>
 /// <param name="Certificates">One for each certificate that was given, in order.</param>
 public sealed record LedgerReport(
-    LedgerPosition Head, IReadOnlyList<AccountRow> Accounts, bool IsSealed, bool IsWitnessed,
+    LedgerPosition Head, IReadOnlyList<AccountRow> Accounts, bool IsSealed, bool IsWitnessed, bool? CanRewrite,
     IReadOnlyList<CertificateState> Certificates);
 
 /// <summary>One account with all its entries, oldest first, and both as DpEvents in JSON.</summary>
@@ -25,13 +26,14 @@ public static class LedgerAudit
     /// <param name="options">Where ledger and witness are.</param>
     /// <param name="certificates">From downloads and lists; two with one sequence and different hashes prove a fork.</param>
     public static LedgerReport Verify(string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates) =>
-        Read(path, options, (database, identity, isSealed, isWitnessed) =>
+        Read(path, options, (dialect, database, identity, seen) =>
         {
             List<CertificateState> states = [.. certificates.Select(c => CertificateCheck.Of(database, identity, c))];
             int lost = states.IndexOf(CertificateState.NotInLedger);
             if (lost >= 0) throw LedgerCheck.Behind(identity.Head, certificates[lost].Position);
             return new LedgerReport(
-                identity.Head, [.. AccountTable.All(database).Select(static a => a.Row)], isSealed, isWitnessed, states);
+                identity.Head, [.. AccountTable.All(database).Select(static a => a.Row)], LedgerCheck.IsSealed(database),
+                seen.Position is not null, dialect.CanRewrite(database), states);
         });
 
     /// <summary>
@@ -39,7 +41,7 @@ public static class LedgerAudit
     /// without an account.
     /// </summary>
     public static AccountReport ReadAccount(string path, StorageOptions options, string datasetId) =>
-        Read(path, options, (database, identity, _, _) =>
+        Read(path, options, (_, database, identity, _) =>
         {
             long id = DatasetTable.Get(database, datasetId).AccountId ?? throw AccountTable.NoAccount();
             AccountRow account = AccountTable.Get(database, id).Row;
@@ -49,7 +51,7 @@ public static class LedgerAudit
             return new AccountReport(account, entries, PrivacyEvents.ToJson(account, entries, head));
         });
 
-    static T Read<T>(string path, StorageOptions options, Func<DatabaseSession, LedgerIdentity, bool, bool, T> read) =>
+    static T Read<T>(string path, StorageOptions options, Func<Dialect, DatabaseSession, LedgerIdentity, Sighting, T> read) =>
         LedgerCheck.Reading(() =>
         {
             if (options.Postgres is null) DataDirectory.CheckPresent(path);
@@ -65,6 +67,6 @@ public static class LedgerAudit
             if (!isSealed || seen.Position is not null) LedgerCheck.CheckAgainst(dialect, database, identity.Head, seen);
             if (!isSealed && UnpostedFiles.Among(files, database, identity.Head).Lost.Count > 0)
                 throw LedgerCheck.Behind(identity.Head, null);
-            return read(database, identity, isSealed, seen.Position is not null);
+            return read(dialect, database, identity, seen);
         });
 }

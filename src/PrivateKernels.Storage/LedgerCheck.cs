@@ -57,7 +57,7 @@ static class LedgerCheck
         }
     }
 
-    static void Create(Dialect dialect, DatabaseSession database)
+    internal static void Create(Dialect dialect, DatabaseSession database)
     {
         dialect.BeginCreate(database);
         if (dialect.HasTables(database))

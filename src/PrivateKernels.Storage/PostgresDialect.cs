@@ -95,7 +95,7 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
 
     internal override long LeaseSeconds => options.LeaseSeconds;
 
-    internal override DatabaseSession Connect(bool writes)
+    internal override PostgresSession Connect(bool writes)
     {
         var session = new PostgresSession(Open(options.ConnectionString, options.AllowInsecure, "Ledger:ConnectionString"));
         if (!writes) session.Execute("SET default_transaction_read_only = on");
@@ -157,6 +157,8 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
     /// <remarks>The database gives the lock back when the process dies, however it does.</remarks>
     internal override bool TryHold(DatabaseSession database, bool alone) =>
         database.Text($"SELECT pg_try_advisory_lock{(alone ? "" : "_shared")}(7236115, hashtext(current_schema()))") == "True";
+
+    internal override bool? CanRewrite(DatabaseSession database) => LedgerRole.CanRewrite(database);
 
     internal override bool HasTables(DatabaseSession database) => database.Number(
         "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'ledger_head'") > 0;

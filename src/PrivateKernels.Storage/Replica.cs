@@ -188,5 +188,5 @@ sealed class Replica(DataDirectory directory, Dialect dialect)
     }
 
     /// <summary>As PostgreSQL writes the bytes of a segment's key.</summary>
-    static string Hex(Guid uid) => Convert.ToHexStringLower(uid.ToByteArray());
+    internal static string Hex(Guid uid) => Convert.ToHexStringLower(uid.ToByteArray());
 }

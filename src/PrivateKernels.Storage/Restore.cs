@@ -28,17 +28,19 @@ public static class Restore
     /// <param name="options">Where ledger and surviving witness are. The witness is replaced.</param>
     /// <param name="certificates">Positions that left the server; one that is not its own is refused.</param>
     /// <param name="acceptLoss">Without it, LEDGER_BEHIND where entries may be lost.</param>
+    /// <param name="from">A copy to load first into a PostgreSQL that has no ledger; null = what is there is restored.</param>
     public static RestoreReport Run(
-        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss) =>
-        LedgerCheck.Reading(() => Take(path, options, certificates, acceptLoss));
+        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, string? from = null) =>
+        LedgerCheck.Reading(() => Take(path, options, certificates, acceptLoss, from));
 
     static RestoreReport Take(
-        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss)
+        string path, StorageOptions options, IReadOnlyList<LedgerCertificate> certificates, bool acceptLoss, string? from)
     {
         if (options.Postgres is null) DataDirectory.CheckPresent(path);
         else Disk.MakeDirectory(path);
         using FileStream held = DataDirectory.TakeLock(path);
         Dialect dialect = DataDirectory.DialectOf(path, options);
+        if (from is not null) Load(dialect, from);
         using WitnessRow? row = options.WitnessConnectionString is { } elsewhere ? new WitnessRow(elsewhere, options.AllowInsecureWitness) : null;
         string witnessPath = options.WitnessPath ?? DataDirectory.WitnessPath(path);
         using DatabaseSession database = dialect.Connect(writes: true);
@@ -53,8 +55,14 @@ public static class Restore
         if (states.Contains(CertificateState.NotGenuine))
             throw new InvalidFieldException(
                 "certificates", Array.IndexOf(states, CertificateState.NotGenuine), "that certificate was not signed by this ledger");
-        bool isNewest = Witness.Same(seen, identity.Head) && files.Lost.Count == 0 && !states.Contains(CertificateState.NotInLedger);
-        if (!isNewest && !acceptLoss) throw LedgerCheck.Behind(identity.Head, seen);
+        // Of servers that share a ledger each may have a witness that saw more than that of another one.
+        bool sawAll = row is not null || !dialect.IsShared;
+        bool isNewest = sawAll && Witness.Same(seen, identity.Head) && files.Lost.Count == 0
+            && !states.Contains(CertificateState.NotInLedger);
+        if (!isNewest && !acceptLoss)
+            throw sawAll ? LedgerCheck.Behind(identity.Head, seen) : new StorageException(
+                Reasons.LedgerBehind,
+                "Entries may be lost: only a witness that all servers share (Witness:ConnectionString) would show that none are.");
         LedgerPosition head = isNewest ? identity.Head : Recover(dialect, database, identity.Head, certificates, options.Clock);
         if (!isNewest)
         {
@@ -70,6 +78,16 @@ public static class Restore
         return new(
             !isNewest, head, [.. AccountTable.All(database).Select(static a => a.Row)],
             [.. unposted.Select(static f => Path.GetFileName(f))]);
+    }
+
+    static void Load(Dialect dialect, string from)
+    {
+        if (dialect is not PostgresDialect postgres)
+            throw new InvalidFieldException("from", from, "is for a ledger in PostgreSQL; a copy of a data directory is restored where it lies");
+        // On a connection of its own: what a refusal leaves half done is undone with it.
+        using PostgresSession database = postgres.Connect(writes: true);
+        postgres.CheckServer(database);
+        PostgresCopy.Load(postgres, database, from);
     }
 
     static LedgerPosition Recover(

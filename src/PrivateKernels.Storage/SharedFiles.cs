@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace PrivateKernels.Storage;
 
@@ -43,6 +44,15 @@ static class SharedFiles
         File.Move(unfinished, path, overwrite: true);
         Disk.SyncDirectory(Path.GetDirectoryName(path)!);
         return true;
+    }
+
+    /// <summary>SHA-256 of a file there; that of no bytes if it is not there.</summary>
+    internal static byte[] Sha256(DatabaseSession database, string table, string uid)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (byte[] part in database.Stream($"SELECT data FROM {table} WHERE uid = $1 ORDER BY part", static r => (byte[])r[0], uid))
+            hash.AppendData(part);
+        return hash.GetHashAndReset();
     }
 
     /// <summary>The name of a segment that was fetched: not one that an upload here may have.</summary>

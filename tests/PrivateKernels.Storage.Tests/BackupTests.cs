@@ -12,14 +12,14 @@ public sealed class BackupTests
         ReleaseRow release = await Fill(directory);
         await directory.Ledger.ReserveAsync(Scratch.Request("people", "held", Scratch.Measurement(0.2)));
         File.WriteAllText(scratch.FileOf("pending/draw"), "never copied");
-        BackupReport report = Backup.Create(scratch.Path, other.Path);
+        BackupReport report = Backup.Create(scratch.Path, scratch.Options, other.Path);
         Assert.Equal((1, 1, directory.Ledger.Head.Sequence), (report.Segments, report.Releases, report.Head.Sequence));
         Assert.Empty(Directory.GetFiles(other.FileOf("pending")));
         Assert.False(File.Exists(other.FileOf("witness")));
         StorageException error = Assert.Throws<StorageException>(() => other.Open());
         Assert.Equal(Reasons.LedgerCorrupt, error.Reason);
         Assert.Contains("sealed", error.Message, StringComparison.Ordinal);
-        Assert.Throws<InvalidFieldException>(() => Backup.Create(scratch.Path, other.Path));
+        Assert.Throws<InvalidFieldException>(() => Backup.Create(scratch.Path, scratch.Options, other.Path));
         Assert.Equal(release.Sha256.ToArray(), directory.Releases.Get("people", "r").Sha256.ToArray());
     }
 
@@ -35,7 +35,7 @@ public sealed class BackupTests
             content = Scratch.Content(directory, await Fill(directory));
             await directory.Ledger.ReserveAsync(Scratch.Request("people", "held", Scratch.Measurement(0.2)));
             account = directory.Datasets.GetBudget("people")!;
-            Backup.Create(scratch.Path, other.Path);
+            Backup.Create(scratch.Path, scratch.Options, other.Path);
         }
         string witness = scratch.FileOf("witness");
         RestoreReport report = Restore.Run(other.Path, other.Options with { WitnessPath = witness }, [], acceptLoss: false);
@@ -60,7 +60,7 @@ public sealed class BackupTests
                 await Scratch.Create(directory, "more", Scratch.Pure);
                 for (int i = 0; i < round % 3; i++)
                     await directory.Ledger.ReserveAsync(Scratch.Request("people", $"held{i}", Scratch.Measurement(0.2)));
-                Backup.Create(scratch.Path, other.Path);
+                Backup.Create(scratch.Path, scratch.Options, other.Path);
                 if (round % 2 == 0) await directory.Ledger.ReserveAsync(Scratch.Hold("more", "later", 1));
             }
             string? witness = round % 2 == 0 ? scratch.FileOf("witness") : null;
@@ -120,7 +120,7 @@ public sealed class BackupTests
             {
                 await Fill(directory);
                 await directory.Ledger.ReserveAsync(Scratch.Request("people", "held", Scratch.Measurement(0.2)));
-                Backup.Create(scratch.Path, other.Path);
+                Backup.Create(scratch.Path, scratch.Options, other.Path);
             }
             Assert.Equal(137, (await CrashTests.Run(other, failpoint, "restore")).ExitCode);
             Assert.Throws<StorageException>(() => other.Open());
@@ -143,7 +143,7 @@ public sealed class BackupTests
             string file = Directory.GetFiles(scratch.Path, pattern, SearchOption.AllDirectories).Single();
             byte[] whole = File.ReadAllBytes(file);
             File.WriteAllBytes(file, [.. whole[..^1], (byte)~whole[^1]]);
-            Assert.Equal(Reasons.FileCorrupt, Assert.Throws<StorageException>(() => Backup.Create(scratch.Path, other.Path)).Reason);
+            Assert.Equal(Reasons.FileCorrupt, Assert.Throws<StorageException>(() => Backup.Create(scratch.Path, scratch.Options, other.Path)).Reason);
             Assert.False(File.Exists(other.FileOf("pk.db")));
             File.WriteAllBytes(file, whole);
         }
@@ -180,7 +180,7 @@ public sealed class BackupTests
     }
 
     /// <summary>Ten rows and a release of half the budget in the end.</summary>
-    static async Task<ReleaseRow> Fill(DataDirectory directory)
+    internal static async Task<ReleaseRow> Fill(DataDirectory directory)
     {
         await Scratch.Create(directory, "people", Scratch.Gaussian);
         await Scratch.Ingest(directory, "people", Scratch.Rows(10, 1));
@@ -189,7 +189,7 @@ public sealed class BackupTests
         return await Scratch.Finish(directory, build, measurement);
     }
 
-    static async Task CheckSpent(DataDirectory directory, int held)
+    internal static async Task CheckSpent(DataDirectory directory, int held)
     {
         Assert.Empty(directory.TakeInterruptedBuilds());
         foreach (string dataset in (string[])["people", "more"])

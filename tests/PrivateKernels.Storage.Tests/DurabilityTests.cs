@@ -91,7 +91,7 @@ public sealed class DurabilityTests
             open.Flush();
             // As if it was replaced after the database was copied.
             File.Delete(Directory.GetFiles(scratch.FileOf("datasets"), "*.cells", SearchOption.AllDirectories).Single());
-            Backup.Create(scratch.Path, copy.FileOf("to"));
+            Backup.Create(scratch.Path, scratch.Options, copy.FileOf("to"));
         }
         File.Copy(scratch.FileOf("witness"), copy.FileOf("to/witness"));
         Restore.Run(copy.FileOf("to"), options, [], acceptLoss: false);

@@ -54,7 +54,7 @@ public sealed class ExportTests
         using (DataDirectory directory = scratch.Open())
         {
             await Live(directory, Adjacency.AddOrRemoveOne, "pure");
-            Backup.Create(scratch.Path, other.Path);
+            Backup.Create(scratch.Path, scratch.Options, other.Path);
         }
         Restore.Run(other.Path, other.Options, [], acceptLoss: true);
         using DataDirectory restored = other.Open();

@@ -23,6 +23,18 @@ public sealed class PostgresServer : IDisposable
         return $"{Connection("postgres")};Search Path={schema}";
     }
 
+    /// <summary>
+    /// The same with the tables made, as a role that may only read and append: of its own, since tests of one assembly run
+    /// beside each other.
+    /// </summary>
+    internal string NewServedSchema()
+    {
+        string schema = NewSchema(), role = $"served{Guid.NewGuid():N}";
+        Run(schema, $"CREATE ROLE {role} LOGIN");
+        Storage.LedgerRole.Grant(new(schema), role);
+        return schema.Replace("Username=pk", $"Username={role}", StringComparison.Ordinal);
+    }
+
     internal string Connection(string database)
     {
         Start();

@@ -2,9 +2,10 @@ using System.Diagnostics;
 
 namespace PrivateKernels.Tests;
 
+/// <summary>As servers use it: by a role that may only read and append.</summary>
 public sealed class PostgresLedgerTests(PostgresServer server) : LedgerBattery
 {
-    internal override Scratch NewScratch() => new(postgres: new(server.NewSchema()));
+    internal override Scratch NewScratch() => new(postgres: new(server.NewServedSchema()));
 
     internal override int Races => Scale.Of(10, 1_000);
 }

@@ -26,7 +26,7 @@ public sealed class ForkTests : IDisposable
         Assert.Equal(75, locked);
         Assert.Contains("DIRECTORY_LOCKED", text, StringComparison.Ordinal);
 
-        Backup.Create(data, backup);
+        Backup.Create(data, new(), backup);
         (int isSealed, text) = await ServerProcess.FailAsync(backup, witness);
         Assert.Equal(76, isSealed);
         Assert.Contains("sealed", text, StringComparison.Ordinal);

@@ -130,15 +130,7 @@ public sealed class FourierSketch : ISketch
         var sums = new double[(long)queries.Count * columns * groups];
         engine.ProjectFourier(_map.Value, queries, prepared, columns, sums);
         double unit = 1 / (Features * PairScale * PairScale);
-        for (int i = 0; i < queries.Count * columns; i++)
-        {
-            ReadOnlySpan<double> parts = sums.AsSpan(i * groups, groups);
-            double total = 0, spread = 0;
-            foreach (double part in parts) total += part;
-            foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
-            answers.Values[i] = total * unit;
-            answers.Variance[i] = spread * unit * unit / (groups * (groups - 1.0));
-        }
+        for (int i = 0; i < queries.Count * columns; i++) answers.SetFromGroups(i, sums.AsSpan(i * groups, groups), unit);
         Array.Fill(answers.SquaredPsi, 1 / (Features * Scale * Scale));
         answers.DegreesOfFreedom = groups - 1;
     }
@@ -163,22 +155,18 @@ public sealed class FourierSketch : ISketch
 
     double FeatureVariance => IsStructured ? StructuredVariance : Function is IRadialSpectrum ? OrthogonalVariance : DenseVariance;
 
-    public int RecipeBytes => 28 + 4 * Features;
+    public int RecipeBytes => FourierShape.RecipeBytes + 8 + 4 * Features;
 
     public void Write(RecipeWriter writer)
     {
-        writer.WriteInt32(_shape.Frequencies);
-        writer.WriteInt32(_shape.Groups);
-        writer.WriteInt32(_shape.Padded);
-        writer.WriteInt64((long)Seed);
+        _shape.Write(writer, Seed);
         writer.WriteInt32(CountWeight);
         writer.WriteSingles(_radii.Value);
     }
 
     internal static FourierSketch Read(RecipeReader reader, PairFunction function, Domain domain, bool withMoments)
     {
-        var shape = new FourierShape(domain.Dimension, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
-        ulong seed = (ulong)reader.ReadInt64();
+        (FourierShape shape, ulong seed) = FourierShape.Read(reader, domain.Dimension);
         int countWeight = reader.ReadInt32();
         float[] radii = reader.ReadSingles();
         bool sound = radii.Length == shape.Frequencies && shape.IsSound && countWeight >= 0

@@ -58,9 +58,14 @@ public interface ISketch
 
     /// <summary>
     /// Brings <paramref name="columns"/> blocks of noisy cells side by side into the form that <see cref="Estimate"/>
-    /// reads fastest. Done once per release.
+    /// reads fastest: the cells as they are, unless a sketch does better. Done once per release.
     /// </summary>
-    double[] Prepare(ReadOnlySpan<long> cells, int columns);
+    double[] Prepare(ReadOnlySpan<long> cells, int columns)
+    {
+        var values = new double[cells.Length];
+        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
+        return values;
+    }
 
     /// <summary>Answers canonical queries from prepared cells, one answer per column.</summary>
     void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers);
@@ -125,4 +130,41 @@ public sealed class RawAnswers(int queries, double[] records)
 
     /// <summary>Groups minus one; 0 if <see cref="Variance"/> is not an estimate.</summary>
     public int DegreesOfFreedom { get; set; }
+
+    /// <summary>
+    /// Sets answer <paramref name="at"/>, query times columns plus column, from what each group of features gives, in units of
+    /// <paramref name="unit"/>: their sum, and from their spread its variance.
+    /// </summary>
+    internal void SetFromGroups(int at, ReadOnlySpan<double> parts, double unit = 1)
+    {
+        int groups = parts.Length;
+        double total = 0, spread = 0;
+        foreach (double part in parts) total += part;
+        foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
+        Values[at] = total * unit;
+        Variance[at] = spread * unit * unit / (groups * (groups - 1.0));
+    }
+
+    /// <summary>
+    /// Sets the answers of a query to psi . cells, column by column, for sketches that are exact but for
+    /// <paramref name="unitsLost"/> units in each cell of each record.
+    /// </summary>
+    internal void SetFromCells(int query, ReadOnlySpan<double> psi, ReadOnlySpan<double> prepared, double unitsLost)
+    {
+        double squared = 0, absolute = 0;
+        foreach (double weight in psi)
+        {
+            squared += weight * weight;
+            absolute += Math.Abs(weight);
+        }
+        SquaredPsi[query] = squared;
+        for (int c = 0; c < Columns; c++)
+        {
+            ReadOnlySpan<double> block = prepared.Slice(c * psi.Length, psi.Length);
+            double value = 0;
+            for (int j = 0; j < psi.Length; j++) value += psi[j] * block[j];
+            Values[query * Columns + c] = value;
+            Bound[query * Columns + c] = Records[c] * unitsLost * absolute;
+        }
+    }
 }

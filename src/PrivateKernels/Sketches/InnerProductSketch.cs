@@ -80,13 +80,6 @@ public sealed class InnerProductSketch : ISketch
         cells[^1] += points.Count * CountWeight;
     }
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var values = new double[cells.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
-        return values;
-    }
-
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
         int d = Domain.Dimension;

@@ -163,13 +163,6 @@ public sealed class IntervalTreeSketch : ISketch
         }
     }
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var nodes = new double[columns * CellCount];
-        for (int i = 0; i < nodes.Length; i++) nodes[i] = cells[i];
-        return nodes;
-    }
-
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
         double lower = _map.Lower, scale = Features / Width, unit = Unit;

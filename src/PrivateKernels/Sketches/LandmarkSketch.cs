@@ -113,13 +113,6 @@ public sealed class LandmarkSketch : ISketch
         cells[^1] += (long)points.Count * CountWeight;
     }
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var values = new double[cells.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
-        return values;
-    }
-
     /// <summary>
     /// Error bound of an answer, by Cauchy-Schwarz: n sqrt(1 - |phi(y)|^2) plus rounding; NaN where |phi(y)|^2 is below
     /// 0.05: the landmarks do not cover the query.

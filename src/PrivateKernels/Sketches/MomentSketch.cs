@@ -57,36 +57,14 @@ public sealed class MomentSketch : ISketch
 
     public void Add(IEngine engine, Points points, Span<long> cells) => engine.AddMoments(_map, points, cells);
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var values = new double[cells.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
-        return values;
-    }
-
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
-        int d = Domain.Dimension;
         var psi = new double[CellCount];
         for (int q = 0; q < queries.Count; q++)
         {
             FillPsi(queries.Row(q), psi);
-            double squared = 0, absolute = 0;
-            foreach (double weight in psi)
-            {
-                squared += weight * weight;
-                absolute += Math.Abs(weight);
-            }
-            answers.SquaredPsi[q] = squared;
-            for (int c = 0; c < answers.Columns; c++)
-            {
-                ReadOnlySpan<double> block = prepared.Slice(c * CellCount, CellCount);
-                double value = 0;
-                for (int j = 0; j <= d + 1; j++) value += psi[j] * block[j];
-                answers.Values[q * answers.Columns + c] = value;
-                // Truncation loses less than one unit in each cell of each record.
-                answers.Bound[q * answers.Columns + c] = answers.Records[c] * absolute;
-            }
+            // Truncation loses less than one unit in each cell of each record.
+            answers.SetFromCells(q, psi, prepared, unitsLost: 1);
         }
     }
 

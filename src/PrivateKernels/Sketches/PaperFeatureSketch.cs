@@ -154,12 +154,9 @@ public sealed class PaperFeatureSketch : ISketch
         double unit = 1 / (Features * FourierSketch.PairScale * FourierSketch.PairScale);
         for (int i = 0; i < queries.Count * columns; i++)
         {
-            ReadOnlySpan<double> parts = sums.AsSpan(i * groups, groups);
-            double total = 0, spread = 0, bias = Bias * answers.Records[i % columns];
-            foreach (double part in parts) total += part;
-            foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
-            answers.Values[i] = total * unit;
-            answers.Variance[i] = spread * unit * unit / (groups * (groups - 1.0)) + bias * bias;
+            double bias = Bias * answers.Records[i % columns];
+            answers.SetFromGroups(i, sums.AsSpan(i * groups, groups), unit);
+            answers.Variance[i] += bias * bias;
         }
         Array.Fill(answers.SquaredPsi, SquaredPsi);
         answers.DegreesOfFreedom = groups - 1;
@@ -234,7 +231,8 @@ public sealed class PaperFeatureSketch : ISketch
         ulong seed = (ulong)reader.ReadInt64();
         bool sound = function.Methods.Contains(method) && PaperKernel.Of(function) is { } kernel
             && projected >= 1 && (projected == domain.Dimension || (projected < domain.Dimension && function is not ICauchySpectrum))
-            && features > 0 && features <= FourierShape.MostDense(domain.Dimension) && features % (kernel.Coefficients.Length * GroupsOf(domain, projected)) == 0;
+            && features > 0 && features <= FourierShape.MostDense(domain.Dimension)
+            && features % (kernel.Coefficients.Length * GroupsOf(domain, projected)) == 0;
         return sound
             ? new(function, domain, method, features, projected, seed)
             : throw new InvalidDataException("the recipe of the paper's features is inconsistent");

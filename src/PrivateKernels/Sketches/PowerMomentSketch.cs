@@ -78,35 +78,14 @@ public sealed class PowerMomentSketch : ISketch
         cells[^1] += points.TimesWeights(CountWeight);
     }
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var values = new double[cells.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
-        return values;
-    }
-
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
         var psi = new double[CellCount];
         for (int q = 0; q < queries.Count; q++)
         {
             FillPsi(queries.Row(q), psi);
-            double squared = 0, absolute = 0;
-            foreach (double weight in psi)
-            {
-                squared += weight * weight;
-                absolute += Math.Abs(weight);
-            }
-            answers.SquaredPsi[q] = squared;
-            for (int c = 0; c < answers.Columns; c++)
-            {
-                ReadOnlySpan<double> block = prepared.Slice(c * CellCount, CellCount);
-                double value = 0;
-                for (int j = 0; j < psi.Length; j++) value += psi[j] * block[j];
-                answers.Values[q * answers.Columns + c] = value;
-                // Truncation loses less than one unit in each cell of each record, fp32 less than another.
-                answers.Bound[q * answers.Columns + c] = answers.Records[c] * 2 * absolute;
-            }
+            // Truncation loses less than one unit in each cell of each record, fp32 less than another.
+            answers.SetFromCells(q, psi, prepared, unitsLost: 2);
         }
     }
 

@@ -171,9 +171,9 @@ public sealed class ProjectedTreeSketch : ISketch
             squared += part is >= 0 and <= 1 ? Shape.SquaredPsi(edge, part) : Shape.SquaredPsiBeyond(part < 0 ? -part : part - 1);
         }
         answers.SquaredPsi[query] = _unit * _unit * squared;
+        Span<double> parts = stackalloc double[groups];
         for (int column = 0; column < answers.Columns; column++)
         {
-            double total = 0, squares = 0;
             for (int g = 0; g < groups; g++)
             {
                 double sum = 0;
@@ -185,12 +185,9 @@ public sealed class ProjectedTreeSketch : ISketch
                         : part > 1 ? edges[Leaves] + (part - 1) * edges[^1]
                         : edges[edge] + part * (edges[edge + 1] - edges[edge]);
                 }
-                total += sum;
-                squares += sum * sum;
+                parts[g] = sum;
             }
-            double spread = squares - total * total / groups;
-            answers.Values[query * answers.Columns + column] = _unit * total;
-            answers.Variance[query * answers.Columns + column] = _unit * _unit * Math.Max(0, spread) * groups / (groups - 1.0);
+            answers.SetFromGroups(query * answers.Columns + column, parts, _unit);
         }
     }
 

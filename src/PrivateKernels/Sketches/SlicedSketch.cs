@@ -185,7 +185,7 @@ public sealed class SlicedSketch : ISketch
         for (int column = 0; column < answers.Columns; column++)
         {
             ReadOnlySpan<double> table = prepared.Slice(column * CellCount, CellCount);
-            double count = table[^1] / _count, total = 0, spread = 0;
+            double count = table[^1] / _count;
             for (int g = 0; g < groups; g++)
             {
                 double own = 0, overlap = 0;
@@ -198,11 +198,8 @@ public sealed class SlicedSketch : ISketch
                     overlap += full == Side ? left : left + part * (table[row + full] - left);
                 }
                 parts[g] = term * table[IndicatorCells + g] + _unit * (own * count - 2 * overlap);
-                total += parts[g];
             }
-            foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
-            answers.Values[query * answers.Columns + column] = total;
-            answers.Variance[query * answers.Columns + column] = spread / (groups * (groups - 1.0));
+            answers.SetFromGroups(query * answers.Columns + column, parts);
         }
     }
 

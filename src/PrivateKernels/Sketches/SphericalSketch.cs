@@ -112,13 +112,6 @@ public sealed class SphericalSketch : ISketch
         if (CountWeight > 0) cells[^1] += points.Count * CountWeight;
     }
 
-    public double[] Prepare(ReadOnlySpan<long> cells, int columns)
-    {
-        var values = new double[cells.Length];
-        for (int i = 0; i < values.Length; i++) values[i] = cells[i];
-        return values;
-    }
-
     public void Estimate(IEngine engine, Points queries, ReadOnlySpan<double> prepared, RawAnswers answers)
     {
         // A query of 0 is left out: its answers stay 0, without noise.
@@ -169,17 +162,14 @@ public sealed class SphericalSketch : ISketch
         for (int c = 0; c < answers.Columns; c++)
         {
             ReadOnlySpan<double> cells = prepared.Slice(c * CellCount, psi.Length);
-            double total = 0, spread = 0;
             for (int g = 0; g < groups; g++)
             {
                 parts[g] = 0;
                 for (int at = _commonCells + g * perGroup; at < psi.Length; at += Features)
                     parts[g] += DotProduct.Of(psi.Slice(at, perGroup), cells.Slice(at, perGroup));
-                total += parts[g];
             }
-            foreach (double part in parts) spread += (part * groups - total) * (part * groups - total);
-            answers.Values[query * answers.Columns + c] = DotProduct.Of(common, cells[.._commonCells]) + total;
-            answers.Variance[query * answers.Columns + c] = spread / (groups * (groups - 1.0));
+            answers.SetFromGroups(query * answers.Columns + c, parts);
+            answers.Values[query * answers.Columns + c] += DotProduct.Of(common, cells[.._commonCells]);
         }
     }
 
@@ -196,21 +186,17 @@ public sealed class SphericalSketch : ISketch
     /// <summary>v of the structured rows, for a typical angle: the root mean square error is sqrt(v / 2m) per record.</summary>
     internal const double StructuredVariance = 0.015;
 
-    public int RecipeBytes => 28;
+    public int RecipeBytes => FourierShape.RecipeBytes + 8;
 
     public void Write(RecipeWriter writer)
     {
-        writer.WriteInt32(_shape.Frequencies);
-        writer.WriteInt32(_shape.Groups);
-        writer.WriteInt32(_shape.Padded);
-        writer.WriteInt64((long)Seed);
+        _shape.Write(writer, Seed);
         writer.WriteInt64(CountWeight);
     }
 
     internal static SphericalSketch Read(RecipeReader reader, PairFunction function, Domain domain)
     {
-        var shape = new FourierShape(domain.Dimension, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
-        ulong seed = (ulong)reader.ReadInt64();
+        (FourierShape shape, ulong seed) = FourierShape.Read(reader, domain.Dimension);
         long countWeight = reader.ReadInt64();
         return function is IAngularFeatures && shape.IsSound && countWeight is >= 0 and < 1L << 40
             ? new(function, domain, shape, seed, countWeight)

@@ -9,32 +9,16 @@ namespace PrivateKernels.Tests;
 /// </summary>
 public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
 {
-    const float MaxAbsValue = 2.5f;
-
     readonly SimdEngine _engine = new();
 
     public void Dispose() => _engine.Dispose();
 
-    /// <summary>
-    /// The planner's choice for every function in 16 dimensions, and then what it does not show: a case of
-    /// <see cref="SketchCases"/>, its dimension, and the account, the neighbours or the weights.
-    /// </summary>
-    public static TheoryData<string> Cases =>
-    [
-        .. SketchCases.Names.Select(static row => row.Data),
-        "gaussian, 2", "gaussian, 2, pure", "gaussian/HermiteGrid, 2", "gaussian/HermiteGrid, 2, pure", "gaussian, 16, pure",
-        "arc_cosine_1, 16, pure", "inner_product, 16, pure", "l2_squared, 16, pure", "l1, 3, pure", "l2, 3, pure", "lp_p@0.5, 3, pure",
-        "lp_p@1.5, 3, pure", "lp_p@4, 3, pure", "gaussian, 16, weighted", "gaussian, 2, weighted", "gaussian, 2, pure, weighted",
-        "l1, 16, weighted", "l2, 16, weighted", "l2_squared, 16, weighted", "inner_product, 16, weighted", "lp_p@0.5, 16, weighted",
-        "gaussian, 16, replace", "l1, 16, replace", "l2, 3, pure, replace", "gaussian, 16, weighted, replace",
-    ];
-
     [Theory]
-    [MemberData(nameof(Cases))]
+    [MemberData(nameof(ReleaseCase.All), MemberType = typeof(ReleaseCase))]
     public void Bars_of_95_percent_cover_the_exact_sum_about_as_often_as_they_say(string name)
     {
         int releases = Scale.IsLong ? 1000 : 50, covered = 0, freedom = 0;
-        var @case = new Case(name);
+        var @case = new ReleaseCase(name);
         int d = @case.Dimension;
         float[] points = SamplePoints.Points(d), queries = SamplePoints.QueryPoints(d);
         double[]? exact = null;
@@ -63,29 +47,36 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Cases))]
-    public void Noise_in_an_answer_has_the_stated_standard_deviation(string name)
+    [MemberData(nameof(ReleaseCase.All), MemberType = typeof(ReleaseCase))]
+    public void Noise_in_an_answer_and_in_a_count_has_the_stated_standard_deviation(string name)
     {
         int draws = Scale.IsLong ? 40_000 : 4_000;
-        var @case = new Case(name);
+        var @case = new ReleaseCase(name);
         var query = new Points(SamplePoints.QueryPoints(@case.Dimension).AsMemory(0, @case.Dimension), @case.Dimension);
         foreach (Adjacency adjacency in @case.Adjacencies)
         {
             Measurement measurement = @case.Small(1, adjacency, features: 16);
             var cells = new long[measurement.CellCount];
-            double sum = 0, stated = 0;
+            double sum = 0, stated = 0, counts = 0, countStated = 0;
             for (int draw = 0; draw < draws; draw++)
             {
                 Array.Clear(cells);
                 measurement.Noise.AddTo(cells);
-                Answers answers = new Release(measurement, SketchCases.Provenance, cells).Estimate(query, _engine);
+                var release = new Release(measurement, SketchCases.Provenance, cells);
+                Answers answers = release.Estimate(query, _engine);
                 sum += answers.Values[0] * answers.Values[0];
                 stated = answers.NoiseStd[0];
+                if (release.Count() is not { } count) continue;
+                counts += count.Value * count.Value;
+                countStated = count.NoiseStd;
             }
             double ratio = Math.Sqrt(sum / draws) / stated;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {adjacency}: measured over stated {ratio:0.0000}"));
             // Standard error 0.35 %, or 1.1 % at the small scale.
             Assert.InRange(ratio, Scale.IsLong ? 0.97 : 0.945, Scale.IsLong ? 1.03 : 1.055);
+            // Some counts are a single Laplace draw: 0.6 % and 1.8 %.
+            if (countStated > 0)
+                Assert.InRange(Math.Sqrt(counts / draws) / countStated, Scale.IsLong ? 0.97 : 0.9, Scale.IsLong ? 1.03 : 1.1);
         }
     }
 
@@ -100,58 +91,5 @@ public sealed class CoverageTests(ITestOutputHelper output) : IDisposable
         // P(|X| > x) = exp(-sqrt 2 x / std).
         double outside = Math.Exp(-Math.Sqrt(2) * (answers.HalfWidth95[0] - answers.ApproximationStd[0]) / answers.NoiseStd[0]);
         Assert.InRange(outside, 0.049, 0.05);
-    }
-
-    /// <summary>A name of <see cref="Cases"/>, read.</summary>
-    sealed class Case
-    {
-        readonly string _name;
-        readonly bool _weighted;
-        readonly Adjacency? _adjacency;
-
-        public Case(string text)
-        {
-            string[] parts = text.Split(", ");
-            _name = parts[0];
-            Dimension = parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 16;
-            Unit = parts.Contains("pure") ? CostUnit.Epsilon : CostUnit.MuSquared;
-            _weighted = parts.Contains("weighted");
-            _adjacency = parts.Contains("replace") ? Adjacency.ReplaceOne : parts.Length > 1 ? Adjacency.AddOrRemoveOne : null;
-        }
-
-        public int Dimension { get; }
-
-        public CostUnit Unit { get; }
-
-        public IEnumerable<Adjacency> Adjacencies => _adjacency is { } one ? [one] : SketchCases.Adjacencies(_name);
-
-        static float Value(int row) => MaxAbsValue * ((row * 31 + 7) % 17 / 8f - 1);
-
-        public Records Rows(float[] points) => new(
-            (float[])points.Clone(), default,
-            _weighted ? Enumerable.Range(0, SamplePoints.Count).Select(Value).ToArray() : default(ReadOnlyMemory<float>));
-
-        public double Sum(PairFunction function, float[] points, ReadOnlySpan<float> query)
-        {
-            if (!_weighted) return SamplePoints.Sum(function, points, query);
-            double sum = 0;
-            for (int i = 0; i < SamplePoints.Count; i++)
-                sum += Value(i) * SamplePoints.Sum(function, points.AsSpan(i * Dimension, Dimension), query);
-            return sum;
-        }
-
-        public Measurement Small(ulong seed, Adjacency? adjacency = null, int features = 256)
-        {
-            ReleaseRequest request = SketchCases.Request(_name, Dimension, Unit) with { Seed = seed, Weighted = _weighted };
-            Adjacency neighbours = adjacency ?? _adjacency ?? Adjacency.AddOrRemoveOne;
-            DatasetFacts facts = SketchCases.Facts(Dimension, neighbours, Unit) with { MaxAbsValue = MaxAbsValue };
-            Measurement planned = Planner.Plan(request, facts, new()).Measurement;
-            // Grids and trees per coordinate have the sizes that they need.
-            bool isSized = _adjacency is not null && planned.Sketch is { Function: not L2 }
-                && planned.Sketch.Method is not (SketchMethod.Fourier or SketchMethod.Spherical);
-            return planned.Sketch.Features <= features || request.Landmarks is not null || isSized
-                ? planned
-                : Planner.Plan(request with { Features = features }, facts, new()).Measurement;
-        }
     }
 }

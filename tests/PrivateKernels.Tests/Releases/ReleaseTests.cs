@@ -41,6 +41,23 @@ public sealed class ReleaseTests : IDisposable
     }
 
     [Theory]
+    [MemberData(nameof(ReleaseCase.All), MemberType = typeof(ReleaseCase))]
+    public void Every_structure_reads_back_and_answers_with_the_same_bits(string name)
+    {
+        var @case = new ReleaseCase(name);
+        Measurement measurement = @case.Small(3);
+        Release release = measurement.Invoke(
+            SketchCases.Receipt(measurement, @case.Unit), [@case.Rows(SamplePoints.Points(@case.Dimension))], _engine, static () => { });
+        byte[] file = ReleaseFile.Write(release);
+        Assert.Equal(ReleaseFile.SizeOf(measurement), file.Length);
+        var queries = new Points(SamplePoints.QueryPoints(@case.Dimension), @case.Dimension);
+        Answers own = release.Estimate(queries, _engine), read = ReleaseFile.Read(file).Estimate(queries, _engine);
+        Assert.Equal(own.Values, read.Values);
+        Assert.Equal(own.HalfWidth95, read.HalfWidth95);
+        Assert.Equal(release.Count(), ReleaseFile.Read(file).Count());
+    }
+
+    [Theory]
     [InlineData("gaussian", 4096)]
     [InlineData("l1", 16)]
     [InlineData("l2", 32)]

@@ -79,40 +79,6 @@ public sealed class ProjectedTreeTests : IDisposable
         Assert.InRange(plan.Accuracy.TotalStdAtMaxRecords / (4.7 * 10 * Math.Sqrt(39_000)), 0.9, 1.25);
     }
 
-    [Fact]
-    public void A_release_reads_back_and_answers_the_same()
-    {
-        Measurement measurement = Plan(16, 64).Measurement;
-        Release release = measurement.Invoke(
-            SketchCases.Receipt(measurement, CostUnit.Epsilon), [new Records(SamplePoints.Points(16), default)], _engine, static () => { });
-        byte[] file = ReleaseFile.Write(release);
-        Assert.Equal(ReleaseFile.SizeOf(measurement), file.Length);
-        var queries = new Points(SamplePoints.QueryPoints(16), 16);
-        Assert.Equal(release.Estimate(queries, _engine).Values, ReleaseFile.Read(file).Estimate(queries, _engine).Values);
-    }
-
-    [Fact]
-    public void Bars_cover_the_exact_sum_as_often_as_they_say()
-    {
-        const int d = 16, releases = 150;
-        float[] points = SamplePoints.Points(d), queries = SamplePoints.QueryPoints(d);
-        int covered = 0;
-        for (int seed = 0; seed < releases; seed++)
-        {
-            Measurement measurement = Plan(d, 16, seed: (ulong)seed).Measurement;
-            Answers answers = measurement.Invoke(
-                    SketchCases.Receipt(measurement, CostUnit.Epsilon), [new Records((float[])points.Clone(), default)], _engine, static () => { })
-                .Estimate(new(queries, d), _engine);
-            for (int q = 0; q < SamplePoints.Queries; q++)
-            {
-                double exact = SamplePoints.Sum(measurement.Sketch.Function, points, queries.AsSpan(q * d, d));
-                if (Math.Abs(answers.Values[q] - exact) <= answers.HalfWidth95[q]) covered++;
-            }
-        }
-        // Answers of one release share its noise: a standard error of 1.8 %.
-        Assert.InRange(covered / (double)(releases * SamplePoints.Queries), 0.90, 0.995);
-    }
-
     static ReleasePlan Plan(int d, int features = 0, Adjacency adjacency = Adjacency.AddOrRemoveOne, ulong seed = 5) =>
         Planner.Plan(
             new() { Function = "l2", Features = features, Seed = seed, Loss = new PrivacyLoss(1, 0) },

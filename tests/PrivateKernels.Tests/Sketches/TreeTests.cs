@@ -119,29 +119,6 @@ public sealed class TreeTests : IDisposable
         Assert.Equal(SamplePoints.Count, release.Count()!.Value.Value, 1e-9);
     }
 
-    [Theory]
-    [InlineData("l1", 0, Adjacency.AddOrRemoveOne)]
-    [InlineData("lp_p", 0.5, Adjacency.ReplaceOne)]
-    public void Noise_of_answers_and_counts_has_the_stated_size(string name, double exponent, Adjacency adjacency)
-    {
-        const int d = 2, draws = 8000;
-        Measurement measurement = Plan(name, exponent, d, 16, adjacency).Measurement;
-        double answer = 0, count = 0, stated = 0, countStated = 0;
-        for (int draw = 0; draw < draws; draw++)
-        {
-            var cells = new long[measurement.CellCount];
-            measurement.Noise.AddTo(cells);
-            var release = new Release(measurement, SketchCases.Provenance, cells);
-            Answers answers = release.Estimate(new(new[] { 0.11f, -0.32f }, d), _engine);
-            (double value, countStated) = release.Count()!.Value;
-            answer += answers.Values[0] * answers.Values[0];
-            count += value * value;
-            stated = answers.NoiseStd[0];
-        }
-        Assert.InRange(Math.Sqrt(answer / draws) / stated, 0.95, 1.05);
-        Assert.InRange(Math.Sqrt(count / draws) / countStated, 0.95, 1.05);
-    }
-
     [Fact]
     public void A_pure_account_gets_the_tree_and_a_gaussian_one_never_does()
     {
@@ -161,18 +138,6 @@ public sealed class TreeTests : IDisposable
         Assert.Equal(1000, shape.Weights.Sum());
         Assert.Equal(3000, measurement.Sensitivity.L1);
         Assert.Equal(3000, measurement.Noise.Scale, 1e-6);
-    }
-
-    [Fact]
-    public void A_release_reads_back_and_answers_the_same()
-    {
-        Measurement measurement = Plan("lp_p", 0.75, 3, 64).Measurement;
-        Release release = measurement.Invoke(
-            SketchCases.Receipt(measurement, CostUnit.Epsilon), [new Records(SamplePoints.Points(3), default)], _engine, static () => { });
-        byte[] file = ReleaseFile.Write(release);
-        Assert.Equal(ReleaseFile.SizeOf(measurement), file.Length);
-        var queries = new Points(SamplePoints.QueryPoints(3), 3);
-        Assert.Equal(release.Estimate(queries, _engine).Values, ReleaseFile.Read(file).Estimate(queries, _engine).Values);
     }
 
     [Fact]

@@ -110,57 +110,6 @@ public sealed class WeightedSketchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("gaussian/Fourier", CostUnit.MuSquared)]
-    [InlineData("l1", CostUnit.MuSquared)]
-    [InlineData("lp_p@0.5", CostUnit.MuSquared)]
-    [InlineData("l1", CostUnit.Epsilon)]
-    [InlineData("l2", CostUnit.Epsilon)]
-    public void Noise_in_a_weighted_answer_has_the_stated_standard_deviation(string name, CostUnit unit)
-    {
-        Measurement measurement = Planner.Plan(
-            SketchCases.Request(name, 3, unit) with { Weighted = true, Features = 16 },
-            SketchCases.Facts(3, unit: unit) with { MaxAbsValue = MaxAbsValue }, new()).Measurement;
-        var query = new Points(SamplePoints.QueryPoints(3).AsMemory(0, 3), 3);
-        var cells = new long[measurement.CellCount];
-        double sum = 0, stated = 0;
-        for (int draw = 0; draw < 3000; draw++)
-        {
-            Array.Clear(cells);
-            measurement.Noise.AddTo(cells);
-            Answers answers = new Release(measurement, SketchCases.Provenance, cells).Estimate(query, _engine);
-            sum += answers.Values[0] * answers.Values[0];
-            stated = answers.NoiseStd[0];
-        }
-        Assert.InRange(Math.Sqrt(sum / 3000) / stated, 0.935, 1.065);
-    }
-
-    [Theory]
-    [InlineData("gaussian/Fourier", 256)]
-    [InlineData("ntk_relu_1", 256)]
-    [InlineData("l1", 256)]
-    [InlineData("l2", 64)]
-    public void Bars_of_95_percent_cover_weighted_sums_about_as_often_as_they_say(string name, int features)
-    {
-        float[] points = SamplePoints.Points(3), queries = SamplePoints.QueryPoints(3);
-        PairFunction f = SamplePoints.Function(name, 3);
-        double[] exact = [.. Enumerable.Range(0, SamplePoints.Queries).Select(q => Enumerable.Range(0, SamplePoints.Count)
-            .Sum(i => Values[i] * f.Evaluate(points.AsSpan(i * 3, 3), queries.AsSpan(q * 3, 3))))];
-        int covered = 0;
-        for (int release = 0; release < 50; release++)
-        {
-            Measurement measurement = Planner.Plan(
-                SketchCases.Request(name, 3) with { Weighted = true, Features = features, Seed = (ulong)release },
-                SketchCases.Facts(3) with { MaxAbsValue = MaxAbsValue }, new()).Measurement;
-            Answers answers = measurement
-                .Invoke(SketchCases.Receipt(measurement), [new((float[])points.Clone(), default, Values)], _engine, static () => { })
-                .Estimate(new(queries, 3), _engine);
-            for (int q = 0; q < exact.Length; q++)
-                if (Math.Abs(answers.Values[q] - exact[q]) <= answers.HalfWidth95[q]) covered++;
-        }
-        Assert.InRange(covered / (50.0 * exact.Length), 0.82, 1);
-    }
-
-    [Theory]
     [MemberData(nameof(Names))]
     public void Counts_are_of_records_whatever_their_values(string name)
     {

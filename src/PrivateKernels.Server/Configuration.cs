@@ -32,9 +32,7 @@ public static class Configuration
     public static ServerOptions Read(IReadOnlyList<string> arguments, string? settingsFile = null)
     {
         var options = new ServerOptions { Side = new() { Listen = StandardSidePort } };
-        IConfigurationRoot file = new ConfigurationBuilder()
-            .AddJsonFile(Path.GetFullPath(settingsFile ?? "appsettings.json"), optional: true).Build();
-        foreach ((string key, string? value) in file.AsEnumerable())
+        foreach ((string key, string? value) in ReadFile(settingsFile ?? "appsettings.json").AsEnumerable())
             // Sections that are not ours may share the file; sections that are may hold nothing unknown.
             if (value is not null && Sections.ContainsKey(key.Split(':')[0])) Set(options, key, value);
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
@@ -71,6 +69,19 @@ public static class Configuration
             : throw new ConfigurationException($"{key} is '{listen}': must be address:port, such as 127.0.0.1:7443.");
     }
 
+    static IConfigurationRoot ReadFile(string path)
+    {
+        try
+        {
+            return new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(path), optional: true).Build();
+        }
+        // Its text would quote the file.
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException($"{path} cannot be read: it must be JSON, an object of sections, each key once.");
+        }
+    }
+
     static void Set(ServerOptions options, string key, string text, bool isEnvironment = false)
     {
         string[] path = key.Split(':');
@@ -93,8 +104,8 @@ public static class Configuration
         if (type == typeof(int)) return ParseInteger(text) is >= int.MinValue and <= int.MaxValue and var n ? (int)n : null;
         if (type == typeof(long)) return ParseInteger(text);
         if (type == typeof(TimeSpan)) return ParseDuration(text);
-        return type.IsEnum && Enum.TryParse(type, text, ignoreCase: true, out object? named) && Enum.IsDefined(type, named)
-            && !char.IsAsciiDigit(text[0]) ? named : null;
+        // A number, or several names, would be taken for a value too.
+        return type.IsEnum && Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse(type, text, ignoreCase: true) : null;
     }
 
     static long? ParseInteger(string text) =>

@@ -108,6 +108,7 @@ public sealed record LimitsOptions
                 _ => true,
             };
             ServerOptions.Require(positive, $"Limits:{property.Name}", property.GetValue(this)!, "must be above 0");
+            if (property.GetValue(this) is TimeSpan time) ServerOptions.RequireTimer($"Limits:{property.Name}", time);
         }
         ServerOptions.Require(Dimension <= Domain.LargestDimension, "Limits:Dimension", Dimension,
             $"must be at most {Domain.LargestDimension}");

@@ -211,9 +211,10 @@ public sealed class ServerHost : IAsyncDisposable
         {
             await _parts.Directory.ExpireAsync();
         }
-        catch (StorageException)
+        catch (Exception failure) when (failure is StorageException or IOException)
         {
-            // It is closing, or busy: the next hour will do.
+            // It is closing, or busy, or a folder went as it was looked at: the next hour will do. What nobody awaits would end
+            // the process.
         }
     }
 

@@ -44,6 +44,9 @@ public sealed record ServerOptions
 
     public LogOptions Log { get; init; } = new();
 
+    /// <summary>What timers take, rounded down: they count milliseconds in 32 bits.</summary>
+    static readonly TimeSpan LongestTimer = TimeSpan.FromDays(49);
+
     /// <summary>
     /// Checks every value; throws <see cref="ConfigurationException"/> that names key, value and rule.
     /// </summary>
@@ -59,8 +62,10 @@ public sealed record ServerOptions
             "must be unset where Encryption:Key is set");
         Require(Engine.Threads >= 0, "Engine:Threads", Engine.Threads, "must be 0 (all cores) or more");
         Require(Engine.BatchTimeout >= TimeSpan.FromSeconds(1), "Engine:BatchTimeout", Engine.BatchTimeout, "must be at least 1 second");
+        RequireTimer("Engine:BatchTimeout", Engine.BatchTimeout);
         Require(Build.Concurrency >= 1, "Build:Concurrency", Build.Concurrency, "must be at least 1");
         Require(Build.CompletionQuantum >= TimeSpan.Zero, "Build:CompletionQuantum", Build.CompletionQuantum, "must not be negative");
+        RequireTimer("Build:CompletionQuantum", Build.CompletionQuantum);
         Require(Query.Concurrency >= 0, "Query:Concurrency", Query.Concurrency, "must be 0 (all cores) or more");
         Require(Query.QueueLength >= 0, "Query:QueueLength", Query.QueueLength, "must not be negative");
         Require(Query.BatchPoints >= 1, "Query:BatchPoints", Query.BatchPoints, "must be at least 1");
@@ -71,12 +76,15 @@ public sealed record ServerOptions
         Require(Retention.Jobs > TimeSpan.Zero, "Retention:Jobs", Retention.Jobs, "must be above 0");
         Require(Retention.RequestIds > TimeSpan.Zero, "Retention:RequestIds", Retention.RequestIds, "must be above 0");
         Require(Shutdown.Drain >= TimeSpan.Zero, "Shutdown:Drain", Shutdown.Drain, "must not be negative");
+        RequireTimer("Shutdown:Drain", Shutdown.Drain);
         bool isPostgres = Ledger.Provider == LedgerProvider.Postgres;
         Require(isPostgres == Ledger.ConnectionString.Length > 0, "Ledger:Provider", Ledger.Provider,
             "Postgres needs Ledger:ConnectionString, and only Postgres takes one");
         Require(isPostgres || !Ledger.RequireSynchronousStandby, "Ledger:RequireSynchronousStandby", true, "is for Postgres");
         Require(Witness.Path.Length == 0 || Witness.ConnectionString.Length == 0, "Witness:Path", Witness.Path,
             "must be unset where Witness:ConnectionString is set");
+        Require(Witness.Path.Length == 0 || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(Witness.Path))), "Witness:Path",
+            Witness.Path, "must lie in a directory that exists");
         Limits.Validate();
     }
 
@@ -99,6 +107,8 @@ public sealed record ServerOptions
         MaxOpenUploadsPerDataset = Limits.Uploads,
         MaxRecords = Limits.Records,
     };
+
+    internal static void RequireTimer(string key, TimeSpan value) => Require(value <= LongestTimer, key, value, "must be at most 49d");
 
     internal static void Require(bool holds, string key, object value, string rule)
     {

@@ -29,11 +29,36 @@ public sealed class ConfigurationTests
     [InlineData("--Limits:QueryPoints", "0", "Limits:QueryPoints")]
     [InlineData("--Limits:QueryPoints", "many", "Limits:QueryPoints")]
     [InlineData("--Engine:Prefer", "0", "Engine:Prefer")]
+    [InlineData("--Engine:Prefer", "+3", "Engine:Prefer")]
+    [InlineData("--Engine:Prefer", "Cuda,OpenCL", "Engine:Prefer")]
     [InlineData("--Shutdown:Drain", "-1s", "Shutdown:Drain")]
+    [InlineData("--Shutdown:Drain", "50d", "Shutdown:Drain")]
+    [InlineData("--Build:CompletionQuantum", "50d", "Build:CompletionQuantum")]
+    [InlineData("--Limits:StreamIdle", "50d", "Limits:StreamIdle")]
+    [InlineData("--Witness:Path", "no/such/folder/witness", "Witness:Path")]
     public void A_wrong_key_or_value_is_refused_by_name(string key, string value, string named)
     {
         var refused = Assert.Throws<ConfigurationException>(() => Read(key, value));
         Assert.Contains(named, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{ \"Limits\": { \"Streams\": 3, ")]
+    [InlineData("{ \"Log\": { \"Level\": \"None\", \"level\": \"Debug\" } }")]
+    [InlineData("[1]")]
+    public void A_settings_file_that_cannot_be_read_is_named(string text)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, text);
+            string told = Assert.Throws<ConfigurationException>(() => Configuration.Read([], path)).Message;
+            Assert.Contains(path, told, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Theory]

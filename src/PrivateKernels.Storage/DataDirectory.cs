@@ -16,6 +16,7 @@ public sealed class DataDirectory : IDisposable
     readonly DatabaseSession _database;
     readonly ConcurrentBag<DatabaseSession> _readers = [];
     IReadOnlyList<Build> _interrupted = [];
+    bool _isOpen;
 
     DataDirectory(
         string path, StorageOptions options, FileStream lockFile, Dialect dialect, DatabaseSession database, IWitness witness,
@@ -81,6 +82,7 @@ public sealed class DataDirectory : IDisposable
             KeyTable.Check(database, options.EncryptionKey);
             directory = new DataDirectory(path, options, lockFile, dialect, database, witness, identity);
             directory._interrupted = LedgerCheck.Parsing(new Recovery(directory).Run);
+            directory._isOpen = true;
             return directory;
         }
         catch (Exception e)
@@ -245,6 +247,8 @@ public sealed class DataDirectory : IDisposable
         {
             session?.Dispose();
             session = null;
+            // Nothing is served yet: what is found now is a ledger that must not be.
+            if (!_isOpen) throw;
             throw IsShared ? LedgerWriter.NotServing(e) : Writer.Fail(74, "The ledger could not be read.", e);
         }
         finally

@@ -41,6 +41,14 @@ sealed class DamagedDirectory : IDisposable
 
     internal byte[] Whole(string file) => _files[file];
 
+    /// <summary>Numbers of the first pages of tables and indexes.</summary>
+    internal long[] RootPages()
+    {
+        Restore();
+        using var session = new SqliteSession(_scratch.FileOf(Database), writes: false);
+        return [.. session.Query("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0", static r => r.GetInt64(0))];
+    }
+
     /// <param name="pageBytes">Of the database; small pages leave little slack to damage.</param>
     internal static async Task<DamagedDirectory> MakeAsync(int pageBytes = 4096)
     {

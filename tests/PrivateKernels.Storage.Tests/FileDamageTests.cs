@@ -32,6 +32,18 @@ public sealed class FileDamageTests
         Assert.InRange(refused, total / 4, total);
     }
 
+    /// <summary>SQLite's own check passes over a root page without cells that says it has pages below; a reader does not.</summary>
+    [Fact]
+    public async Task A_flipped_type_of_the_first_page_of_a_table_is_refused_by_name_at_the_start()
+    {
+        const int PageBytes = 512, LeafBit = 3;
+        using DamagedDirectory directory = await DamagedDirectory.MakeAsync(PageBytes);
+        long[] roots = directory.RootPages();
+        int refused = roots.Count(root => Flip(directory, DamagedDirectory.Database, (int)(8 * PageBytes * (root - 1)) + LeafBit)
+            == DamagedDirectory.Outcome.Refused);
+        Assert.InRange(refused, 5, roots.Length);
+    }
+
     [Fact]
     public async Task A_file_cut_anywhere_is_the_same_or_refused_by_name()
     {

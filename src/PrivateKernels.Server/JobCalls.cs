@@ -68,8 +68,9 @@ sealed class JobCalls(DataDirectory directory, ServerOptions options, ReleaseCac
             throw new Refusal("ROLE_REQUIRED", "a job is deleted by whoever created it or by an owner.", ("role", "owner"));
         byte[] reply = await directory.Jobs.DeleteAsync(
             Requests.Identify(request, request.Name), dataset, id, new V1.DeleteClassificationJobResponse().ToByteArray());
-        // It is gone; whoever still runs it stops at the next slice.
-        await jobs.StopAsync(job => job.DatasetId == dataset && job.Id == id);
+        // It is gone; whoever still runs it stops at the next slice. A job that has its name since is not meant.
+        string? since = directory.Jobs.Find(dataset, id)?.Uid;
+        await jobs.StopAsync(job => job.DatasetId == dataset && job.Id == id && job.Uid != since);
         return V1.DeleteClassificationJobResponse.Parser.ParseFrom(reply);
     }
 

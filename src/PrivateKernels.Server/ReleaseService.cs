@@ -56,7 +56,8 @@ sealed class ReleaseService(
         Measurement measurement = plan.Measurement;
         var reserve = new ReserveRequest(
             call, dataset.Id, id, plan.Cost, measurement.Fingerprint, measurement.Strength.Mechanism, measurement.Noise.Scale,
-            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), Caller.Of(context).Id);
+            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), Caller.Of(context).Id)
+        { FileBytes = plan.Accuracy.FileBytes };
         return request.ValidateOnly ? Reply(await directory.Ledger.ReserveAsync(reserve), validateOnly: true) : await Reserve(reserve);
     }
 
@@ -105,7 +106,7 @@ sealed class ReleaseService(
     public override async Task DownloadRelease(
         V1.DownloadReleaseRequest request, IServerStreamWriter<V1.DownloadReleaseResponse> responseStream, ServerCallContext context)
     {
-        ReleaseRow row = Row(request.Name, Caller.Of(context));
+        ReleaseRow row = QueryService.Row(directory, request.Name, "name", context);
         if (request.Offset < 0) throw Refusal.Field("offset", "must not be negative");
         await using FileStream file = directory.Releases.OpenFile(row);
         if (request.Offset > file.Length)

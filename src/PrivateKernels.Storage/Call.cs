@@ -23,7 +23,11 @@ public sealed record Call(
 /// <param name="Creator">Key id of the caller.</param>
 public sealed record ReserveRequest(
     Call Call, string DatasetId, string ReleaseId, PrivacyCost Cost, ReadOnlyMemory<byte> Fingerprint,
-    MechanismKind Mechanism, double NoiseScale, double Sensitivity, ReadOnlyMemory<byte> Spec, string Creator);
+    MechanismKind Mechanism, double NoiseScale, double Sensitivity, ReadOnlyMemory<byte> Spec, string Creator)
+{
+    /// <summary>Size of the file that comes of it.</summary>
+    public long FileBytes { get; init; }
+}
 
 /// <summary>A durable reservation.</summary>
 /// <param name="Build">The right to build it; null if this call repeats an earlier one, or only validated.</param>

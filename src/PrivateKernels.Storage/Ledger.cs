@@ -23,7 +23,8 @@ public sealed class Ledger
     /// <summary>
     /// Holds the price and gives the right to build. A repeated request gets the same release and operation, and no
     /// second right. BUDGET_EXHAUSTED if the price is above what remains; BUDGET_KIND_MISMATCH, RELEASE_EXISTS,
-    /// REQUEST_ID_REUSED, DATASET_DELETED.
+    /// REQUEST_ID_REUSED, DATASET_DELETED; STORAGE_FULL where there is no room for the file, since a build that cannot save what
+    /// it drew ends the process.
     /// </summary>
     public async Task<Reservation> ReserveAsync(ReserveRequest request)
     {
@@ -124,6 +125,7 @@ public sealed class Ledger
             throw new StorageException(
                 Reasons.ReleaseExists, "The release exists or existed; its name is not free again.",
                 new Dictionary<string, string> { ["resource"] = $"{dataset.Row.Name}/releases/{request.ReleaseId}" });
+        _directory.CheckSpace(_directory.ReleasesPath, request.FileBytes);
         // Counted in a column: counting rows would make every reservation dearer than the one before.
         if (database.Execute(
             "UPDATE datasets SET release_count = release_count + 1 WHERE uid = $1 AND release_count < $2",

@@ -30,6 +30,7 @@ sealed class ReleaseImport(DataDirectory directory, LedgerIdentity identity)
         bool isOurs = request.Release.Provenance.ReservedAt.LedgerId.Span.SequenceEqual(identity.Head.LedgerId.Span);
         ReleaseRow? posted = isOurs ? FindPosted(request.Release.Provenance, sha256) : null;
         if (isOurs && posted is null) throw Unknown(request);
+        directory.CheckSpace(directory.ReleasesPath, request.File.Length);
         if (dataset.Row.Definition.Kind != DatasetKind.Imported)
             return await RestoreAsync(request, posted ?? throw Foreign(request), reply).ConfigureAwait(false);
         int dimension = dataset.Row.Definition.Domain.Dimension, actual = request.Release.Measurement.Sketch.Domain.Dimension;

@@ -180,6 +180,12 @@ public sealed class JobTests
         await server.Operations.CancelOperationAsync(new CancelOperationRequest { Name = waiting.Name });
         Assert.Equal((int)StatusCode.Cancelled, (await server.EndAsync(waiting)).Error.Code);
         Assert.Equal(JobState.Cancelled, await StateAsync(server, "waiting"));
+        // A job that takes the name of one that was deleted is not ended by a repetition of that.
+        var delete = new DeleteClassificationJobRequest { Name = "datasets/people/classificationJobs/waiting", RequestId = NewId() };
+        await server.Queries.DeleteClassificationJobAsync(delete);
+        await server.Queries.CreateClassificationJobAsync(NewJob("waiting"));
+        await server.Queries.DeleteClassificationJobAsync(delete);
+        Assert.Equal(JobState.Queued, await StateAsync(server, "waiting"));
         await server.Datasets.DeleteDatasetAsync(new DeleteDatasetRequest { Name = "datasets/tests", RequestId = NewId() });
         Operation ended = await server.EndAsync(running);
         Assert.NotNull(ended.Error);

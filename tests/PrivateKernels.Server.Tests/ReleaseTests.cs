@@ -268,6 +268,8 @@ public sealed class ReleaseTests : IAsyncLifetime
         Assert.Equal(ReleaseState.Deleted, deleted.Release.State);
         Assert.Equal(deleted, await _server.Releases.DeleteReleaseAsync(delete));
         Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(_server.Queries.QueryAsync(query))).Reason);
+        using var download = _server.Releases.DownloadRelease(new DownloadReleaseRequest { Name = release.Name });
+        Assert.Equal("RESOURCE_NOT_FOUND", (await Failure.OfAsync(() => download.ResponseStream.MoveNext(CancellationToken.None))).Reason);
         Budget budget = (await _server.Datasets.GetBudgetAsync(new GetBudgetRequest { Name = "datasets/people/budget" })).Budget;
         Assert.Equal(release.Cost.Units, budget.SpentUnits);
         Failure taken = await Failure.OfAsync(_server.Releases.CreateReleaseAsync(NewRelease("people", "r", 0.1)));

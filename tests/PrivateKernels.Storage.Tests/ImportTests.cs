@@ -38,6 +38,30 @@ public sealed class ImportTests(PostgresServer server)
     }
 
     [Fact]
+    public async Task A_file_that_finds_no_room_is_refused_before_anything_is_held_and_ends_no_process()
+    {
+        using var scratch = new Scratch();
+        byte[] file;
+        ReserveRequest made = Scratch.Hold("pure", "made", 1), beyond = Scratch.Hold("pure", "beyond", 1);
+        using (DataDirectory directory = scratch.Open())
+        {
+            file = await Make(directory, "r");
+            await Scratch.Create(directory, "pure", Scratch.Pure);
+            await directory.Ledger.ReserveAsync(made);
+            File.Delete(scratch.FileOf($"releases/{directory.Releases.Get("people", "r").Uid}.pkr"));
+        }
+        using DataDirectory full = scratch.Open(scratch.Options with { MinFreeBytes = long.MaxValue / 2 });
+        LedgerPosition head = full.Ledger.Head;
+        await Scratch.Refused(Reasons.StorageFull, () => full.Ledger.ReserveAsync(beyond));
+        await Scratch.Refused(Reasons.StorageFull, () => full.Ledger.ReserveAsync(beyond with { Call = beyond.Call with { ValidateOnly = true } }));
+        await Scratch.Refused(Reasons.StorageFull, () => Import(full, file, Posted(full, "r")));
+        // What was reserved before is what a repetition gets.
+        Assert.Equal("made", (await full.Ledger.ReserveAsync(made)).Release.Id);
+        Assert.Equal((head.Sequence, 1), (full.Ledger.Head.Sequence, full.Datasets.GetBudget("pure")!.ReservedUnits));
+        Assert.Empty(scratch.Exits);
+    }
+
+    [Fact]
     public async Task No_forged_position_stops_a_ledger_or_gets_a_file_served()
     {
         using var scratch = new Scratch();

@@ -54,14 +54,16 @@ public sealed class BackupTests
         {
             using var scratch = new Scratch();
             using var other = new Scratch();
+            byte[] known, lost;
             using (DataDirectory directory = scratch.Open())
             {
-                await Fill(directory);
+                known = Scratch.Content(directory, await Fill(directory));
                 await Scratch.Create(directory, "more", Scratch.Pure);
                 for (int i = 0; i < round % 3; i++)
                     await directory.Ledger.ReserveAsync(Scratch.Request("people", $"held{i}", Scratch.Measurement(0.2)));
                 Backup.Create(scratch.Path, scratch.Options, other.Path);
                 if (round % 2 == 0) await directory.Ledger.ReserveAsync(Scratch.Hold("more", "later", 1));
+                lost = Scratch.Content(directory, await Spend(directory, "lost", 0.1));
             }
             string? witness = round % 2 == 0 ? scratch.FileOf("witness") : null;
             StorageException refused = Assert.Throws<StorageException>(
@@ -70,7 +72,11 @@ public sealed class BackupTests
             RestoreReport report = Restore.Run(other.Path, other.Options with { WitnessPath = witness }, [], acceptLoss: true);
             Assert.Equal((true, 2), (report.AcceptedLoss, report.Head.Epoch));
             StorageOptions options = other.Options with { WitnessPath = witness };
-            using (DataDirectory restored = other.Open(options)) await CheckSpent(restored, round % 3);
+            using (DataDirectory restored = other.Open(options))
+            {
+                await CheckSpent(restored, round % 3);
+                await CheckImports(restored, other, known, lost);
+            }
             // The new epoch is verified like any other entry.
             using DataDirectory again = other.Open(options);
             Assert.Equal(2, again.Ledger.Head.Epoch);
@@ -184,9 +190,36 @@ public sealed class BackupTests
     {
         await Scratch.Create(directory, "people", Scratch.Gaussian);
         await Scratch.Ingest(directory, "people", Scratch.Rows(10, 1));
-        Measurement measurement = Scratch.Measurement();
-        Build build = (await directory.Ledger.ReserveAsync(Scratch.Request("people", "r", measurement))).Build!;
+        return await Spend(directory, "r", 0.5);
+    }
+
+    static async Task<ReleaseRow> Spend(DataDirectory directory, string id, double mu)
+    {
+        Measurement measurement = Scratch.Measurement(mu);
+        Build build = (await directory.Ledger.ReserveAsync(Scratch.Request("people", id, measurement))).Build!;
         return await Scratch.Finish(directory, build, measurement);
+    }
+
+    /// <summary>A release that comes again, to its place or to another one, is the same bytes; nobody gets budget by it.</summary>
+    static async Task CheckImports(DataDirectory directory, Scratch scratch, byte[] known, byte[] lost)
+    {
+        AccountRow before = directory.Datasets.GetBudget("people")!;
+        File.Delete(scratch.FileOf($"releases/{directory.Releases.Get("people", "r").Uid}.pkr"));
+        await ImportTests.Import(directory, known, null);
+        Assert.Equal(known, Scratch.Content(directory, directory.Releases.Get("people", "r")));
+        await Scratch.Create(directory, "taken", null, definition: ImportTests.Definition);
+        await ImportTests.Import(directory, known, null, "taken", "again");
+        Assert.Equal(known, Scratch.Content(directory, directory.Releases.Get("taken", "again")));
+        // Posted after the copy: what was lost is not known any more, and charged.
+        await Scratch.Refused(Reasons.ReleaseUnknownToLedger, () => ImportTests.Import(directory, lost, null, id: "lost"));
+
+        await directory.Datasets.DeleteAsync(Scratch.Call("DeleteDataset", "datasets/people"), "people", "", true, static _ => []);
+        await Scratch.Refused(Reasons.AccountMismatch, () => Scratch.Create(directory, "people", Scratch.Gaussian, population: "others"));
+        await Scratch.Create(directory, "people", Scratch.Gaussian);
+        // A release is not taken over by the dataset that has the name now.
+        await Scratch.Refused(Reasons.ResourceNotFound, () => ImportTests.Import(directory, known, null));
+        Assert.Equal(known, Scratch.Content(directory, directory.Releases.Get("taken", "again")));
+        Assert.Equal(before, directory.Datasets.GetBudget("people"));
     }
 
     internal static async Task CheckSpent(DataDirectory directory, int held)

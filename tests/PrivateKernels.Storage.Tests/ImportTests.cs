@@ -5,6 +5,9 @@ namespace PrivateKernels.Tests;
 /// <summary>What an imported file can prove about a ledger, and what it cannot.</summary>
 public sealed class ImportTests(PostgresServer server)
 {
+    internal static DatasetDefinition Definition { get; } = new(
+        DatasetKind.Imported, new Domain(Scratch.Dimension), Adjacency.AddOrRemoveOne, 1, 0, [], OutOfDomainPolicy.Refuse);
+
     [Fact]
     public async Task A_file_that_one_server_takes_in_is_served_by_the_other_and_a_lost_one_comes_back()
     {
@@ -14,8 +17,7 @@ public sealed class ImportTests(PostgresServer server)
         using var right = new Scratch(postgres: new(connection));
         using DataDirectory foreign = elsewhere.Open(), first = left.Open(), second = right.Open();
         byte[] file = await Make(foreign, "r");
-        await Scratch.Create(first, "taken", null, definition: new(
-            DatasetKind.Imported, new Domain(Scratch.Dimension), Adjacency.AddOrRemoveOne, 1, 0, [], OutOfDomainPolicy.Refuse));
+        await Scratch.Create(first, "taken", null, definition: Definition);
         await Import(first, file, null, "taken");
         Assert.Equal(file, Scratch.Content(second, second.Releases.Get("taken", "r")));
         using (var fresh = new Scratch(postgres: new(connection)))
@@ -121,9 +123,10 @@ public sealed class ImportTests(PostgresServer server)
     static LedgerCertificate Posted(DataDirectory directory, string id) =>
         directory.Ledger.Certify(directory.Releases.Get("people", id).PostedAt!);
 
-    static Task<byte[]> Import(
-        DataDirectory directory, byte[] file, LedgerCertificate? certificate, string dataset = "people") => directory.Releases.ImportAsync(
-        new(Scratch.Call("ImportRelease", $"datasets/{dataset}"), dataset, "r", file, ReleaseFile.Read(file), 1, new byte[1], certificate),
+    internal static Task<byte[]> Import(
+        DataDirectory directory, byte[] file, LedgerCertificate? certificate, string dataset = "people", string id = "r") =>
+        directory.Releases.ImportAsync(
+        new(Scratch.Call("ImportRelease", $"datasets/{dataset}"), dataset, id, file, ReleaseFile.Read(file), 1, new byte[1], certificate),
         static _ => []);
 
     /// <summary>Another epoch, sequence or hash of the RESERVE entry, or other cells, under a trailer that fits.</summary>

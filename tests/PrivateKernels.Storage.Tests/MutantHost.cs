@@ -32,6 +32,7 @@ sealed class MutantHost(string mutant, ulong seed)
         ["account per dataset id"] = Reasons.LedgerCorrupt,
         ["retry that redraws"] = "a request had two effects",
         ["post without attempt fence"] = Reasons.FileCorrupt,
+        ["void without attempt fence"] = "a hold was returned although there was a draw",
         ["count in an error text"] = "a text tells the number of rows",
     };
 
@@ -109,6 +110,7 @@ sealed class MutantHost(string mutant, ulong seed)
         // The same call comes again, as from a caller who named no release: the server would name another one.
         Reply(request, await directory.Ledger.ReserveAsync(request with { ReleaseId = "r-again" }));
         await Draw(directory, measurement, reservation.Build!);
+        await TakeOver(directory, measurement);
         await Fail(directory, scratch);
         if (mutant == "account per dataset id") await Recreate(directory);
     }
@@ -145,6 +147,26 @@ sealed class MutantHost(string mutant, ulong seed)
         ReleaseRow posted = await directory.Ledger.PostAsync(build, saved);
         _acknowledged.Add(posted.PostedAt!);
         Disclose(file, units);
+    }
+
+    /// <summary>A build is taken over and drawn; then the holder of the first attempt would return the hold.</summary>
+    async Task TakeOver(DataDirectory directory, Measurement measurement)
+    {
+        Build first = (await directory.Ledger.ReserveAsync(Scratch.Request("people", "taken-over", measurement))).Build!;
+        Build second = await directory.Ledger.RestartAsync(first);
+        byte[] file = ReleaseFile.Write(Scratch.Draw(second, measurement));
+        SavedRelease saved = directory.Releases.Save(second, file);
+        int fence = mutant == "void without attempt fence" ? second.Attempt : first.Attempt;
+        try
+        {
+            await directory.Writer.SubmitAsync("void", t => ReservationTable.Void(t, first.ReservationId, fence, "CANCELLED", "cancelled"));
+            _violations.Add("a hold was returned although there was a draw");
+        }
+        catch (InvalidOperationException)
+        {
+            await directory.Ledger.PostAsync(second, saved);
+            Disclose(file, second.Release.Cost.Units);
+        }
     }
 
     /// <summary>A build over a damaged segment: its hold is returned, and why is kept with its operation.</summary>

@@ -1,23 +1,36 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Grpc.Net.Client;
 
 namespace PrivateKernels.Tests;
 
-/// <summary>`pk serve` as a process of its own, on a free loopback port, that a test may kill at any moment.</summary>
+/// <summary>
+/// `pk serve` as a process of its own, on a free loopback port, that a test may kill at any moment. Whatever a test is about, no
+/// coordinate and no key may stand in what it says (<see cref="Canaries"/>).
+/// </summary>
 sealed class ServerProcess : IDisposable
 {
     readonly Process _process;
+    readonly StringBuilder _said = new();
+    readonly TaskCompletionSource<Uri?> _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly Task _output;
+    readonly Task<string> _error;
+    GrpcChannel? _channel;
 
-    ServerProcess(Process process, Uri address)
+    ServerProcess(Process process)
     {
-        (_process, Address) = (process, address);
-        Channel = GrpcChannel.ForAddress(address);
+        _process = process;
+        // Not on the few threads of the tests, which may all be waiting in Dispose.
+        _output = Task.Run(() => HearAsync(process.StandardOutput));
+        _error = process.StandardError.ReadToEndAsync();
     }
 
-    internal Uri Address { get; }
+    internal Uri Address { get; private set; } = new("http://localhost");
 
-    internal GrpcChannel Channel { get; }
+    internal GrpcChannel Channel => _channel ??= GrpcChannel.ForAddress(Address);
+
+    internal int Id => _process.Id;
 
     /// <summary>Memory that it holds.</summary>
     internal long ResidentBytes
@@ -32,25 +45,22 @@ sealed class ServerProcess : IDisposable
     /// <summary>Starts and waits until it serves.</summary>
     internal static async Task<ServerProcess> StartAsync(string directory, params string[] more)
     {
-        Process process = Start(directory, more);
-        string? line = await process.StandardOutput.ReadLineAsync();
-        if (line is null)
+        var server = new ServerProcess(Start(directory, more));
+        if (await server._serving.Task is { } address)
         {
-            await process.WaitForExitAsync();
-            Assert.Fail($"exit code {process.ExitCode}: {await process.StandardError.ReadToEndAsync()}");
+            server.Address = address;
+            return server;
         }
-        return new(process, new(JsonDocument.Parse(line).RootElement.GetProperty("address").GetString()!));
+        using (server) Assert.Fail($"{await server.EndAsync()}");
+        return server;
     }
 
     /// <summary>Starts where that must fail, and returns the exit code and what was said on standard error.</summary>
     internal static async Task<(int ExitCode, string Error)> FailAsync(string directory, params string[] more)
     {
-        using Process process = Start(directory, more);
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.Empty(output);
-        return (process.ExitCode, await error);
+        using var server = new ServerProcess(Start(directory, more));
+        Assert.Null(await server._serving.Task);
+        return await server.EndAsync();
     }
 
     /// <summary>SIGKILL.</summary>
@@ -63,9 +73,8 @@ sealed class ServerProcess : IDisposable
     /// <summary>The exit code of a server that ends by itself, and what it said on standard error.</summary>
     internal async Task<(int ExitCode, string Error)> EndAsync()
     {
-        string error = await _process.StandardError.ReadToEndAsync();
         await _process.WaitForExitAsync();
-        return (_process.ExitCode, error);
+        return (_process.ExitCode, await _error);
     }
 
     /// <summary>SIGTERM; the exit code of a server that ends by itself.</summary>
@@ -79,9 +88,28 @@ sealed class ServerProcess : IDisposable
 
     public void Dispose()
     {
-        Channel.Dispose();
+        _channel?.Dispose();
         if (!_process.HasExited) Kill();
+        Task.WaitAll(_output, _error);
         _process.Dispose();
+        Canaries.AssertAbsent($"{_said}{_error.Result}");
+    }
+
+    /// <summary>
+    /// Reads the log to its end; one of its first lines says where the server listens. With --json there is no log, and the one
+    /// document says it.
+    /// </summary>
+    async Task HearAsync(StreamReader output)
+    {
+        while (await output.ReadLineAsync() is { } line)
+        {
+            _said.AppendLine(line);
+            if (_serving.Task.IsCompleted) continue;
+            JsonElement said = JsonDocument.Parse(line).RootElement;
+            if (said.TryGetProperty("address", out JsonElement address)) _serving.SetResult(new(address.GetString()!));
+            else if (said.TryGetProperty("endpoint", out JsonElement endpoint)) _serving.SetResult(new($"http://{endpoint}"));
+        }
+        _serving.TrySetResult(null);
     }
 
     static Process Start(string directory, string[] more)
@@ -89,13 +117,15 @@ sealed class ServerProcess : IDisposable
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])
             [
-                "exec", Path.Combine(AppContext.BaseDirectory, "pk.dll"), "serve", "--json", "--data", directory,
+                "exec", Path.Combine(AppContext.BaseDirectory, "pk.dll"), "serve", "--data", directory,
                 "--listen", "127.0.0.1:0", "--engine", "simd", "--Engine:Threads", "1", "--Build:CompletionQuantum", "0s",
                 "--Side:Listen", "127.0.0.1:0", "--Shutdown:Drain", "0s", .. more,
             ])
             start.ArgumentList.Add(argument);
         // It lives for a moment: quick code at once is worth more than fast code later.
         start.Environment["DOTNET_TieredPGO"] = "0";
+        // Otherwise one that is killed leaves two files in the temporary folder.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return Process.Start(start)!;
     }
 }

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using PrivateKernels.Cli;
 using PrivateKernels.Server;
 using PrivateKernels.V1;
+using Xunit.Sdk;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
 using static PrivateKernels.Tests.TestServer;
 
@@ -185,6 +186,50 @@ public sealed class SideTests
         }
         finally
         {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Neither_the_limits_of_the_system_nor_its_handlers_let_a_crash_write_memory_to_a_file()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Core dumps are turned off on Linux.");
+        string directory = Directory.CreateTempSubdirectory("pk-core-").FullName;
+        try
+        {
+            using ServerProcess process = await ServerProcess.StartAsync(directory);
+            string limit = File.ReadLines($"/proc/{process.Id}/limits").Single(static l => l.StartsWith("Max core file size", StringComparison.Ordinal));
+            Assert.Equal(["0", "0", "bytes"], limit[18..].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        CoreDumps.Forbid();
+        Assert.False(CoreDumps.AreAllowed);
+    }
+
+    [Fact]
+    public async Task What_must_not_stand_in_a_log_fails_the_test_also_where_the_server_is_a_process_of_its_own()
+    {
+        string directory = Directory.CreateTempSubdirectory("pk-said-").FullName;
+        const string Coordinate = "0.841352";
+        try
+        {
+            Canaries.Keep([0.841352f]);
+            XunitException wrong = await Assert.ThrowsAnyAsync<XunitException>(
+                () => ServerProcess.FailAsync(directory, $"--Query:{Coordinate}", "1"));
+            Assert.Contains(Coordinate, wrong.Message, StringComparison.Ordinal);
+            // The first lines of a log hold nothing that a test may choose but where the server listens.
+            ServerProcess process = await ServerProcess.StartAsync(directory);
+            Canaries.Keep(process.Address.Authority);
+            wrong = Assert.ThrowsAny<XunitException>(process.Dispose);
+            Assert.Contains(process.Address.Authority, wrong.Message, StringComparison.Ordinal);
+            Canaries.Forget(process.Address.Authority);
+        }
+        finally
+        {
+            Canaries.Forget(Coordinate);
             Directory.Delete(directory, recursive: true);
         }
     }

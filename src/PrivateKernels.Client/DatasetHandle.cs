@@ -9,10 +9,6 @@ namespace PrivateKernels.Client;
 /// <summary>One dataset on a server.</summary>
 public sealed class DatasetHandle
 {
-    /// <summary>Longest wait per call; the server caps it at as much.</summary>
-    static readonly TimeSpan LongWait = TimeSpan.FromSeconds(50);
-    static readonly TimeSpan ProgressWait = TimeSpan.FromSeconds(0.25);
-
     readonly PrivateKernelsClient _client;
 
     internal DatasetHandle(PrivateKernelsClient client, string id) => (_client, Id) = (client, id);
@@ -90,9 +86,8 @@ public sealed class DatasetHandle
     }
 
     /// <summary>
-    /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label"
-    /// if
-    /// the dataset has classes, and values from the column that the options name.
+    /// Adds the rows of a file (<see cref="RowFile"/>), with labels from a second file or from a column named "label" if the
+    /// dataset has classes, and values from the column that the options name.
     /// </summary>
     public async Task<long> IngestFileAsync(
         string path, string? labelsPath = null, IngestOptions? options = null, CancellationToken cancellation = default)
@@ -213,17 +208,12 @@ public sealed class DatasetHandle
         };
         Operation operation =
             (await _client.Caller.CallAsync(_client.Releases.CreateReleaseAsync, create, cancellation)).Operation;
-        while (!operation.Done)
+        return await _client.WaitAsync<V1.Release>(operation, progress is null ? null : Report, cancellation);
+
+        void Report(Any metadata)
         {
-            Report(operation, progress);
-            TimeSpan timeout = progress is null ? LongWait : ProgressWait;
-            var wait = new WaitOperationRequest { Name = operation.Name, Timeout = Duration.FromTimeSpan(timeout) };
-            operation = await _client.Caller.CallAsync(_client.Operations.WaitOperationAsync, wait, cancellation);
+            if (metadata.TryUnpack(out V1.BuildMetadata build)) progress.Report(new(build.Stage, (int)build.Percent));
         }
-        Report(operation, progress);
-        return operation.ResultCase == Operation.ResultOneofCase.Error
-            ? throw PrivateKernelsException.From(operation.Error)
-            : operation.Response.Unpack<V1.Release>();
     }
 
     /// <summary>
@@ -286,12 +276,6 @@ public sealed class DatasetHandle
             // The server has ended the call already; its reply says why.
         }
         return (await call.ResponseAsync).Release;
-    }
-
-    static void Report(Operation operation, IProgress<BuildProgress>? progress)
-    {
-        if (progress is not null && operation.Metadata.TryUnpack(out V1.BuildMetadata build))
-            progress.Report(new(build.Stage, (int)build.Percent));
     }
 }
 

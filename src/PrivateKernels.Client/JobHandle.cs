@@ -1,5 +1,3 @@
-using Google.LongRunning;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace PrivateKernels.Client;
@@ -7,9 +5,6 @@ namespace PrivateKernels.Client;
 /// <summary>A classification job: a PUBLIC dataset of the server, classified there by a per-class release.</summary>
 public sealed class JobHandle
 {
-    static readonly TimeSpan LongWait = TimeSpan.FromSeconds(50);
-    static readonly TimeSpan ProgressWait = TimeSpan.FromSeconds(0.25);
-
     readonly PrivateKernelsClient _client;
 
     internal JobHandle(PrivateKernelsClient client, string dataset, string id) => (_client, Dataset, Id) = (client, dataset, id);
@@ -66,21 +61,5 @@ public sealed class JobHandle
                 await _client.Caller.PauseAsync(e, attempt, cancellation);
             }
         }
-    }
-
-    internal async Task<V1.ClassificationJob> WaitAsync(
-        Operation operation, IProgress<double>? progress, CancellationToken cancellation)
-    {
-        while (!operation.Done)
-        {
-            if (progress is not null && operation.Metadata.TryUnpack(out V1.ClassificationJobMetadata job))
-                progress.Report(job.Percent / 100.0);
-            TimeSpan timeout = progress is null ? LongWait : ProgressWait;
-            var wait = new WaitOperationRequest { Name = operation.Name, Timeout = Duration.FromTimeSpan(timeout) };
-            operation = await _client.Caller.CallAsync(_client.Operations.WaitOperationAsync, wait, cancellation);
-        }
-        return operation.ResultCase == Operation.ResultOneofCase.Error
-            ? throw PrivateKernelsException.From(operation.Error)
-            : operation.Response.Unpack<V1.ClassificationJob>();
     }
 }

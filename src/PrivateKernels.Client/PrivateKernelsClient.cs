@@ -1,5 +1,7 @@
 using Google.LongRunning;
+using Google.Protobuf;
 using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -12,6 +14,10 @@ namespace PrivateKernels.Client;
 /// </summary>
 public sealed class PrivateKernelsClient : IDisposable
 {
+    /// <summary>Longest wait per call; the server caps it at as much.</summary>
+    static readonly TimeSpan LongWait = TimeSpan.FromSeconds(50);
+    static readonly TimeSpan ProgressWait = TimeSpan.FromSeconds(0.25);
+
     readonly GrpcChannel _channel;
     readonly Lock _lock = new();
     Task<V1.GetServerInfoResponse>? _server;
@@ -114,6 +120,24 @@ public sealed class PrivateKernelsClient : IDisposable
     {
         headers.Add("authorization", $"Bearer {key}");
         return headers;
+    }
+
+    /// <summary>Waits for the end of an operation; <paramref name="report"/> hears its metadata on the way and at the end.</summary>
+    /// <exception cref="PrivateKernelsException">It failed.</exception>
+    internal async Task<T> WaitAsync<T>(Operation operation, Action<Any>? report, CancellationToken cancellation)
+        where T : IMessage, new()
+    {
+        while (!operation.Done)
+        {
+            report?.Invoke(operation.Metadata);
+            TimeSpan timeout = report is null ? LongWait : ProgressWait;
+            var wait = new WaitOperationRequest { Name = operation.Name, Timeout = Duration.FromTimeSpan(timeout) };
+            operation = await Caller.CallAsync(Operations.WaitOperationAsync, wait, cancellation);
+        }
+        report?.Invoke(operation.Metadata);
+        return operation.ResultCase == Operation.ResultOneofCase.Error
+            ? throw PrivateKernelsException.From(operation.Error)
+            : operation.Response.Unpack<T>();
     }
 
     internal static string NewId() => Guid.NewGuid().ToString("D");

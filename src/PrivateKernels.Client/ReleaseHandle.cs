@@ -1,5 +1,6 @@
-using Grpc.Core;
 using System.Security.Cryptography;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace PrivateKernels.Client;
 
@@ -125,8 +126,12 @@ public sealed class ReleaseHandle
         };
         V1.CreateClassificationJobResponse created =
             await _client.Caller.CallAsync(_client.Queries.CreateClassificationJobAsync, request, cancellation);
-        JobHandle job = _client.Job(Dataset, created.ClassificationJob.Name.Split('/')[^1]);
-        return await job.WaitAsync(created.Operation, progress, cancellation);
+        return await _client.WaitAsync<V1.ClassificationJob>(created.Operation, progress is null ? null : Report, cancellation);
+
+        void Report(Any metadata)
+        {
+            if (metadata.TryUnpack(out V1.ClassificationJobMetadata job)) progress.Report(job.Percent / 100.0);
+        }
     }
 
     /// <summary>Downloads the file, resuming where a broken stream stopped, and checks it.</summary>

@@ -7,9 +7,7 @@ namespace PrivateKernels.Client;
 public sealed record IngestOptions
 {
     /// <summary>
-    /// Names the upload. Sent again with the same rows from the beginning, it goes on where it stopped; rows never
-    /// count
-    /// twice.
+    /// Names the upload. Sent again with the same rows from the beginning, it goes on where it stopped; rows never count twice.
     /// </summary>
     public Guid UploadId { get; init; } = Guid.NewGuid();
 

@@ -190,7 +190,8 @@ sealed class BuildQueue : IAsyncDisposable
             {
                 return null;
             }
-            catch (StorageException failure) when (!job.MayHaveNoise && failure.Reason == Storage.Reasons.FileCorrupt)
+            catch (StorageException failure) when (!job.MayHaveNoise
+                && failure.Reason is Storage.Reasons.FileCorrupt or Storage.Reasons.EncryptionKeyWrong)
             {
                 await EndByVoidAsync(job, failure.Reason, failure.Message);
                 return null;

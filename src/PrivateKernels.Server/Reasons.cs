@@ -41,6 +41,8 @@ static class Reasons
         ["NOT_ONE_PASS"] = StatusCode.FailedPrecondition,
         ["NO_CLASS_LARGE_ENOUGH"] = StatusCode.FailedPrecondition,
         ["ENCRYPTION_REQUIRED"] = StatusCode.FailedPrecondition,
+        // The key was changed under a server that shares its ledger with others.
+        ["ENCRYPTION_KEY_WRONG"] = StatusCode.FailedPrecondition,
         ["RELEASE_NOT_READY"] = StatusCode.FailedPrecondition,
         ["JOB_NOT_READY"] = StatusCode.FailedPrecondition,
         ["DATASET_DELETED"] = StatusCode.FailedPrecondition,

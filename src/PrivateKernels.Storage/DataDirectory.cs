@@ -126,7 +126,8 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>
     /// Wraps the data key of every dataset with <paramref name="next"/>, in one transaction, and returns how many there were;
-    /// from then on only <paramref name="next"/> opens the directory. Rows are not touched.
+    /// from then on only <paramref name="next"/> opens the directory. Rows are not touched. Other servers of a ledger answer
+    /// ENCRYPTION_KEY_WRONG where they need the old key, until they are restarted with the new one.
     /// </summary>
     public async Task<int> RotateKeyAsync(EncryptionKey next)
     {
@@ -320,10 +321,8 @@ public sealed class DataDirectory : IDisposable
             DatasetPath(dataset.Uid), Replica.Here(dataset, segments), RowShape.Of(dataset.Definition), () => OpenKey(dataset.Uid), addRows);
 
     /// <summary>The data key of a dataset; null if its rows are in the clear.</summary>
-    internal DataKey? OpenKey(string datasetUid) => Read(d => KeyTable.Find(d, datasetUid)) is { } wrapped
-        ? Options.EncryptionKey?.Unwrap(wrapped, datasetUid)
-            ?? throw new StorageException(Reasons.FileCorrupt, "The data key of the dataset cannot be opened.")
-        : null;
+    internal DataKey? OpenKey(string datasetUid) =>
+        Read(d => KeyTable.Find(d, datasetUid)) is { } wrapped ? KeyTable.Open(Options.EncryptionKey, wrapped, datasetUid) : null;
 
     /// <summary>The sums of one accumulator in a committed generation of a one-pass dataset.</summary>
     internal ExactCells ReadCells(DatasetRow dataset, SegmentRow generation, int accumulator)

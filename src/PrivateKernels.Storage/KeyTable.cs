@@ -7,9 +7,17 @@ static class KeyTable
         database.First("SELECT wrapped FROM dataset_keys WHERE dataset_uid = $1", static r => (byte[])r[0], datasetUid);
 
     /// <summary>Gives a dataset its data key, if a key is configured and it has none.</summary>
+    /// <remarks>
+    /// Guarantee: all data keys are wrapped by one key. Where servers share a ledger, this one may have been started with a key
+    /// that a rotation has replaced since: that is ENCRYPTION_KEY_WRONG, and nothing is written.
+    /// </remarks>
     internal static void Ensure(DatabaseSession database, string datasetUid, EncryptionKey? key)
     {
-        if (key is not null && Find(database, datasetUid) is null)
+        byte[]? own = Find(database, datasetUid);
+        if (own is not null) Open(key, own, datasetUid).Dispose();
+        else
+            foreach ((string uid, byte[] wrapped) in Read(database, "LIMIT 1")) Open(key, wrapped, uid).Dispose();
+        if (own is null && key is not null)
             database.Execute(
                 "INSERT INTO dataset_keys (dataset_uid, wrapped) VALUES ($1, $2)", datasetUid, key.CreateWrapped(datasetUid));
     }
@@ -41,8 +49,15 @@ static class KeyTable
         return all.Count;
     }
 
-    static List<(string, byte[])> All(DatabaseSession database) => database.Query(
-        "SELECT dataset_uid, wrapped FROM dataset_keys ORDER BY dataset_uid", static r => (r.GetString(0), (byte[])r[1]));
+    /// <summary>The data key in <paramref name="wrapped"/>; ENCRYPTION_KEY_WRONG if <paramref name="key"/> does not open it.</summary>
+    internal static DataKey Open(EncryptionKey? key, byte[] wrapped, string datasetUid) => key?.Unwrap(wrapped, datasetUid)
+        ?? throw Wrong("The key that this server was started with does not open the dataset: 'pk encryption rotate' has replaced it. "
+            + "Restart the server with the new one.");
+
+    static List<(string, byte[])> All(DatabaseSession database) => Read(database, "ORDER BY dataset_uid");
+
+    static List<(string, byte[])> Read(DatabaseSession database, string which) => database.Query(
+        $"SELECT dataset_uid, wrapped FROM dataset_keys {which}", static r => (r.GetString(0), (byte[])r[1]));
 
     static StorageException Wrong(string text) => new(Reasons.EncryptionKeyWrong, text);
 }

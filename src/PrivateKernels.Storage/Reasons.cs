@@ -104,7 +104,10 @@ public static class Reasons
     /// <summary>A release file that this ledger did not post. Metadata: ledger_id.</summary>
     public const string ReleaseUnknownToLedger = "RELEASE_UNKNOWN_TO_LEDGER";
 
-    /// <summary>The configured key does not open the datasets, or none is configured. Exit code 78.</summary>
+    /// <summary>
+    /// The configured key does not open the datasets, or none is configured: at a start exit code 78; later, another server has
+    /// replaced the key.
+    /// </summary>
     public const string EncryptionKeyWrong = "ENCRYPTION_KEY_WRONG";
 
     /// <summary>Another process has the data directory. Exit code 75.</summary>

@@ -262,7 +262,7 @@ public sealed class EncryptionTests : IDisposable
         return bytes;
     }
 
-    static EncryptionKey NewKey()
+    internal static EncryptionKey NewKey()
     {
         string file = Path.Combine(Path.GetTempPath(), $"pk-key-{Guid.NewGuid()}");
         try

@@ -160,6 +160,8 @@ public sealed class DatasetStore
     internal Task<long> CommitAsync(DatasetRow dataset, string uploadId, long rows, long batches, IUploadFile? file) =>
         _uploads.CommitAsync(dataset, uploadId, rows, batches, file);
 
+    internal bool IsHeldHere(DatasetRow dataset, string uploadId) => _uploads.IsHeldHere(dataset, uploadId);
+
     internal void Touch(DatasetRow dataset, string uploadId, ref long seen) => _uploads.Touch(dataset, uploadId, ref seen);
 
     internal void Forget(DatasetRow dataset, string uploadId) => _uploads.Forget(dataset.Uid, uploadId);

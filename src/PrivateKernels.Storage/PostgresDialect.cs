@@ -48,6 +48,9 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
         """,
     ];
 
+    /// <summary>Since version 5: which server goes on with an upload.</summary>
+    static readonly string[] Holding = ["ALTER TABLE uploads ADD COLUMN holder bytea"];
+
     static readonly string[] Statements =
     [
         .. SqliteDialect.Tables.Select(Translate),
@@ -80,14 +83,19 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
           EXECUTE FUNCTION drop_release()
         """,
         .. Forgetting,
+        .. Holding,
     ];
 
     internal override IReadOnlyList<string> Schema => Statements;
 
-    internal override long SchemaVersion => 4;
+    internal override long SchemaVersion => 5;
 
     internal override IReadOnlyDictionary<long, string[]> Steps { get; } =
-        new Dictionary<long, string[]> { [3] = [.. SqliteDialect.ToThree.Select(Translate), .. Forgetting] };
+        new Dictionary<long, string[]>
+        {
+            [3] = [.. SqliteDialect.ToThree.Select(Translate), .. Forgetting],
+            [4] = Holding,
+        };
 
     internal override bool IsOlderSchemaWhole(DatabaseSession database) => IsSchemaWhole(database);
 

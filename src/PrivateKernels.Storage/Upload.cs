@@ -94,6 +94,11 @@ public sealed class Upload : IDisposable
         {
             CheckHold(file);
             Sync(file);
+            if (!_store.IsHeldHere(Dataset, Id))
+            {
+                file.Holder = null;
+                throw TakenOver(file.DurableSequence);
+            }
             _store.Touch(Dataset, Id, ref _touched);
             return file.DurableSequence;
         }

@@ -11,12 +11,38 @@ sealed class Uploads(DataDirectory directory)
 {
     readonly ConcurrentDictionary<(string DatasetUid, string UploadId), Lazy<IUploadFile>> _files = new();
     readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
+    readonly SemaphoreSlim _opening = new(1);
+
+    /// <summary>This server, as long as it runs, beside others that share the ledger.</summary>
+    readonly byte[] _self = Guid.NewGuid().ToByteArray();
 
     internal async Task<Upload> OpenAsync(DatasetStore store, string id, string uploadId, OpenAccumulators? accumulators)
     {
         uploadId = Checked(uploadId);
-        (DatasetRow dataset, UploadRow row) = await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
+        if (!directory.IsShared) return await TakeAsync(store, id, uploadId, accumulators).ConfigureAwait(false);
+        // One after the other: what an earlier upload of this id left is deleted before rows of this one come.
+        await _opening.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return await TakeAsync(store, id, uploadId, accumulators).ConfigureAwait(false);
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    async Task<Upload> TakeAsync(DatasetStore store, string id, string uploadId, OpenAccumulators? accumulators)
+    {
+        (DatasetRow dataset, UploadRow row, bool isNew) =
+            await directory.Writer.SubmitAsync("upload", t => Begin(t, id, uploadId)).ConfigureAwait(false);
         if (row.Finished) return new(store, dataset, uploadId, null, 0);
+        if (isNew && directory.IsShared)
+        {
+            // Another server may have discarded an upload of this id whose rows are still here.
+            Forget(dataset.Uid, uploadId);
+            directory.Durably("upload", () => UploadFile.Delete(directory.DatasetPath(dataset.Uid), uploadId));
+        }
         IUploadFile file = File(dataset, uploadId, accumulators);
         if (file is OnePassFile folded && directory.IsShared && !folded.IsCurrent)
         {
@@ -105,6 +131,7 @@ sealed class Uploads(DataDirectory directory)
                 Upload.CheckCount("batch_count", row.BatchCount, batches);
                 return row.RowCount;
             }
+            if (!IsHeldHere(t.Database, dataset.Uid, uploadId)) throw Upload.TakenOver((ulong)batches);
             CheckRecords(now, rows);
             long commit = DatasetTable.LastCommit(t.Database, dataset.Uid);
             if (onto is { } last && last != commit) return null;
@@ -135,6 +162,12 @@ sealed class Uploads(DataDirectory directory)
         directory.Writer.SubmitAsync("touch", t => UploadRow.Touch(t, dataset.Uid, uploadId)).GetAwaiter().GetResult();
         seen = clock.GetTimestamp();
     }
+
+    /// <summary>Whether no other server that shares the ledger has taken the upload over, finished or discarded it.</summary>
+    internal bool IsHeldHere(DatasetRow dataset, string uploadId) => directory.Read(d => IsHeldHere(d, dataset.Uid, uploadId));
+
+    bool IsHeldHere(DatabaseSession database, string datasetUid, string uploadId) => !directory.IsShared || database.Number(
+        "SELECT COUNT(*) FROM uploads WHERE dataset_uid = $1 AND upload_id = $2 AND holder = $3", datasetUid, uploadId, _self) == 1;
 
     internal void Forget(string datasetUid, string uploadId)
     {
@@ -181,7 +214,7 @@ sealed class Uploads(DataDirectory directory)
         directory.Durably("abort", () => UploadFile.Delete(directory.DatasetPath(datasetUid), uploadId));
     }
 
-    (DatasetRow, UploadRow) Begin(Transaction t, string id, string uploadId)
+    (DatasetRow, UploadRow, bool IsNew) Begin(Transaction t, string id, string uploadId)
     {
         DatasetRow dataset = DatasetTable.GetActive(t.Database, id).Row;
         if (dataset.Definition.Kind == DatasetKind.Imported)
@@ -189,8 +222,8 @@ sealed class Uploads(DataDirectory directory)
         KeyTable.Ensure(t.Database, dataset.Uid, directory.Options.EncryptionKey);
         if (UploadRow.Find(t.Database, dataset.Uid, uploadId) is { } present)
         {
-            if (directory.IsShared) UploadRow.Touch(t, dataset.Uid, uploadId);
-            return (dataset, present);
+            Hold();
+            return (dataset, present, false);
         }
         DataDirectory.CheckLimit(
             "uploads", t.Database.Number("SELECT COUNT(*) FROM uploads WHERE dataset_uid = $1 AND finished = 0", dataset.Uid),
@@ -201,7 +234,17 @@ sealed class Uploads(DataDirectory directory)
               VALUES ($1, $2, $3, 0, 0, 0, $3)
             """,
             dataset.Uid, uploadId, t.Time);
-        return (dataset, UploadRow.Find(t.Database, dataset.Uid, uploadId)!);
+        Hold();
+        return (dataset, UploadRow.Find(t.Database, dataset.Uid, uploadId)!, true);
+
+        // From its commit on no other server acknowledges rows of the upload, or finishes it.
+        void Hold()
+        {
+            if (!directory.IsShared) return;
+            UploadRow.Touch(t, dataset.Uid, uploadId);
+            t.Database.Execute(
+                "UPDATE uploads SET holder = $1 WHERE dataset_uid = $2 AND upload_id = $3 AND finished = 0", _self, dataset.Uid, uploadId);
+        }
     }
 
     void CheckRecords(DatasetRow dataset, long rows)

@@ -91,8 +91,8 @@ public sealed class MigrationTests(PostgresServer server)
         using (var made = new Scratch(postgres: new(fresh))) made.Open().Dispose();
         Assert.Equal(Shape(fresh), Shape(older));
         using var newer = new Scratch(postgres: new(older));
-        PostgresServer.Run(older, "UPDATE ledger_head SET schema_version = 5");
-        Assert.Contains("version 5", Assert.Throws<StorageException>(() => newer.Open()).Message, StringComparison.Ordinal);
+        PostgresServer.Run(older, "UPDATE ledger_head SET schema_version = 6");
+        Assert.Contains("version 6", Assert.Throws<StorageException>(() => newer.Open()).Message, StringComparison.Ordinal);
     }
 
     /// <summary>What must be as it was.</summary>

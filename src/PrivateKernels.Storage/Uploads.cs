@@ -9,9 +9,12 @@ public delegate IReadOnlyList<Accumulator> OpenAccumulators(DatasetRow dataset);
 /// <summary>Uploads under way and their rows in the database.</summary>
 sealed class Uploads(DataDirectory directory)
 {
+    const string Opening = "";
+
     readonly ConcurrentDictionary<(string DatasetUid, string UploadId), Lazy<IUploadFile>> _files = new();
+
+    /// <summary>One commit of sums at a time, by the uid of the dataset; and one <see cref="Opening"/>.</summary>
     readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
-    readonly SemaphoreSlim _opening = new(1);
 
     /// <summary>This server, as long as it runs, beside others that share the ledger.</summary>
     readonly byte[] _self = Guid.NewGuid().ToByteArray();
@@ -21,14 +24,15 @@ sealed class Uploads(DataDirectory directory)
         uploadId = Checked(uploadId);
         if (!directory.IsShared) return await TakeAsync(store, id, uploadId, accumulators).ConfigureAwait(false);
         // One after the other: what an earlier upload of this id left is deleted before rows of this one come.
-        await _opening.WaitAsync().ConfigureAwait(false);
+        SemaphoreSlim gate = _gates.GetOrAdd(Opening, static _ => new(1));
+        await gate.WaitAsync().ConfigureAwait(false);
         try
         {
             return await TakeAsync(store, id, uploadId, accumulators).ConfigureAwait(false);
         }
         finally
         {
-            _opening.Release();
+            gate.Release();
         }
     }
 

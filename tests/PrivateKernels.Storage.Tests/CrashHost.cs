@@ -42,7 +42,7 @@ static class CrashHost
                 await Console.In.ReadToEndAsync();
                 return 0;
             }
-            await LiveAsync(opened);
+            await LiveAsync(opened, postgres is null ? opened.TakeInterruptedBuilds() : await WaitForBuildsAsync(opened));
         }
         Say("closed");
         return 0;
@@ -62,13 +62,23 @@ static class CrashHost
     }
 
     /// <summary>The life, or what is left of it.</summary>
-    static async Task LiveAsync(DataDirectory directory)
+    static async Task LiveAsync(DataDirectory directory, IReadOnlyList<Build> interrupted)
     {
-        IReadOnlyList<Build> interrupted = directory.TakeInterruptedBuilds();
         if (interrupted.Count > 0) await Late(directory);
         foreach (Build build in interrupted) await EndBuild(directory, build);
         await Live(directory);
         await Late(directory);
+    }
+
+    /// <summary>Where servers share the ledger, builds of the life before are this one's once their lease has passed.</summary>
+    static async Task<IReadOnlyList<Build>> WaitForBuildsAsync(DataDirectory directory)
+    {
+        while (directory.Read(static d => d.Number("SELECT COUNT(*) FROM reservations WHERE state = 1")) > 0)
+        {
+            if (await directory.KeepBuildsAsync() is { Count: > 0 } taken) return taken;
+            await Task.Delay(50);
+        }
+        return [];
     }
 
     static DataDirectory? Open(string path, PostgresOptions? postgres)

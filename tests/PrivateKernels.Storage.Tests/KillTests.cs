@@ -13,7 +13,7 @@ public sealed class KillTests
 {
     const ulong Seed = 20260112;
 
-    static readonly string[] Failpoints =
+    internal static readonly string[] Failpoints =
     [
         "create.before_commit", "create.after_commit", "create.before_witness", "upload.after_commit",
         "ingest.before_fsync", "ingest.after_fsync", "finish.before_commit", "finish.after_commit",

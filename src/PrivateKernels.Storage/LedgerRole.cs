@@ -23,7 +23,7 @@ public static class LedgerRole
         Migration.Run(dialect, database);
         IReadOnlyList<string> statements = Statements(
             database.Text("SELECT quote_ident(current_schema())"), database.Text("SELECT quote_ident($1)", role),
-            owner.RequireSynchronousStandby);
+            [.. PostgresDialect.Tables(database).Select(static t => t.Name)], owner.RequireSynchronousStandby);
         database.Execute("BEGIN");
         foreach (string statement in statements) database.Execute(statement);
         if (CanRewrite(database, role))
@@ -44,14 +44,14 @@ public static class LedgerRole
         """,
         role) > 0;
 
-    static List<string> Statements(string schema, string role, bool seesStandbys)
+    static List<string> Statements(string schema, string role, string[] all, bool seesStandbys)
     {
         string On(params string[] tables) => string.Join(", ", tables.Select(t => $"{schema}.{t}"));
         List<string> statements =
         [
-            $"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}",
+            $"REVOKE ALL ON {On(all)} FROM {role}",
             $"GRANT USAGE ON SCHEMA {schema} TO {role}",
-            $"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            $"GRANT SELECT ON {On(all)} TO {role}",
             $"GRANT INSERT ON {On("ledger")} TO {role}",
             // Neither the ledger's identity and its key of certificates nor the version of the tables.
             $"GRANT UPDATE (epoch, seq, hash, sealed) ON {On("ledger_head")} TO {role}",

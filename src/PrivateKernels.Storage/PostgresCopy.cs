@@ -25,7 +25,7 @@ static class PostgresCopy
         (int segments, int releases) = CheckFiles(database);
         var lines = new List<string> { Format, dialect.SchemaVersion.ToString(CultureInfo.InvariantCulture) };
         long bytes = 0;
-        foreach ((string table, string columns) in Tables(database))
+        foreach ((string table, string columns) in Copied(database))
         {
             string asked = columns.Replace("sealed", "CAST(1 AS bigint) AS sealed", StringComparison.Ordinal);
             using FileStream file = Disk.Open(Path.Combine(to, table), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
@@ -57,7 +57,7 @@ static class PostgresCopy
         if (dialect.HasTables(database))
             throw new InvalidFieldException("from", from, "can only be loaded into a database that has no ledger yet");
         foreach (string statement in dialect.Schema) database.Execute(statement);
-        List<(string Name, string Columns)> tables = Tables(database);
+        List<(string Name, string Columns)> tables = Copied(database);
         foreach ((string table, string columns) in tables)
         {
             using FileStream file = Open(Path.Combine(from, table));
@@ -76,15 +76,9 @@ static class PostgresCopy
         database.Execute("COMMIT");
     }
 
-    /// <summary>The tables in the order in which they are made, so that rows come after those that they refer to.</summary>
-    static List<(string Name, string Columns)> Tables(DatabaseSession database) => database.Query(
-        """
-        SELECT c.relname::text, string_agg(a.attname::text, ', ' ORDER BY a.attname) FROM pg_class c
-          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-          WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relkind = 'r'
-            AND c.relname NOT IN ('schema_digest', 'pk_witness') GROUP BY c.oid, c.relname ORDER BY c.oid
-        """,
-        static r => (r.GetString(0), r.GetString(1)));
+    /// <summary>All but what a database says of itself.</summary>
+    static List<(string Name, string Columns)> Copied(DatabaseSession database) =>
+        PostgresDialect.Tables(database).FindAll(static t => t.Name != "schema_digest");
 
     /// <summary>FILE_CORRUPT unless every row and every release that counts is there, byte for byte; returns how many.</summary>
     static (int Segments, int Releases) CheckFiles(DatabaseSession database)

@@ -162,14 +162,44 @@ sealed class PostgresDialect(PostgresOptions options) : Dialect
         CheckStandby(database);
     }
 
-    /// <remarks>The database gives the lock back when the process dies, however it does.</remarks>
-    internal override bool TryHold(DatabaseSession database, bool alone) =>
-        database.Text($"SELECT pg_try_advisory_lock{(alone ? "" : "_shared")}(7236115, hashtext(current_schema()))") == "True";
+    /// <remarks>
+    /// The database takes the lock back when the process ends, however it does, but a moment after it has: that is waited for.
+    /// </remarks>
+    internal override bool TryHold(DatabaseSession database, bool alone)
+    {
+        database.Execute("SET lock_timeout = '3s'");
+        try
+        {
+            database.Execute($"SELECT pg_advisory_lock{(alone ? "" : "_shared")}(7236115, hashtext(current_schema()))");
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            return false;
+        }
+        finally
+        {
+            database.Execute("RESET lock_timeout");
+        }
+    }
 
     internal override bool? CanRewrite(DatabaseSession database) => LedgerRole.CanRewrite(database);
 
     internal override bool HasTables(DatabaseSession database) => database.Number(
         "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'ledger_head'") > 0;
+
+    /// <summary>
+    /// Tables and their columns, in the order in which they were made: rows come after those that they refer to. A witness that
+    /// somebody put beside them is not of the ledger.
+    /// </summary>
+    internal static List<(string Name, string Columns)> Tables(DatabaseSession database) => database.Query(
+        """
+        SELECT c.relname::text, string_agg(a.attname::text, ', ' ORDER BY a.attname) FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relkind = 'r' AND c.relname <> 'pk_witness'
+          GROUP BY c.oid, c.relname ORDER BY c.oid
+        """,
+        static r => (r.GetString(0), r.GetString(1)));
 
     internal override void BeginCreate(DatabaseSession database)
     {

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace PrivateKernels.Storage;
 
 /// <summary>The newest position of the ledger as a row in a PostgreSQL of its own, changed by compare-and-set.</summary>
@@ -18,12 +20,23 @@ sealed class WitnessRow : IWitness
     {
         _session = new(PostgresDialect.Open(connectionString, allowInsecure, "Witness:ConnectionString"));
         // A role that may not make tables may use the one that is there.
-        if (makes && !HasTable)
+        if (!makes || HasTable) return;
+        try
+        {
             _session.Execute(
                 """
                 CREATE TABLE IF NOT EXISTS pk_witness (id bigint PRIMARY KEY CHECK (id = 1), ledger_id bytea NOT NULL,
                   epoch bigint NOT NULL, seq bigint NOT NULL, hash bytea NOT NULL)
                 """);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            Dispose();
+            throw new StorageException(
+                Reasons.LedgerNotServing,
+                "The role of Witness:ConnectionString may not make its table, pk_witness. Let it create one, or give it a database of its own.",
+                null, e);
+        }
     }
 
     bool HasTable => _session.Number("SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'pk_witness'") > 0;

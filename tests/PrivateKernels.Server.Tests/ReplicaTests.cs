@@ -1,3 +1,5 @@
+using Grpc.Core;
+using Grpc.Net.Client;
 using PrivateKernels.Client;
 using PrivateKernels.Server;
 
@@ -35,6 +37,32 @@ public sealed class ReplicaTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
+    public async Task A_stream_to_another_server_takes_the_upload_over()
+    {
+        string ledger = postgres.NewServedSchema(), witness = postgres.NewSchema(), upload = TestServer.NewId();
+        await using ServerHost left = await StartAsync("left", ledger, witness);
+        await using ServerHost right = await StartAsync("right", ledger, witness);
+        using var client = new PrivateKernelsClient($"{left.Address}");
+        await client.CreateDatasetAsync("people", new() { Domain = new(4, maxNorm: 4), Budget = new(5, 1e-5) }, Now);
+        using GrpcChannel one = GrpcChannel.ForAddress(left.Address), two = GrpcChannel.ForAddress(right.Address);
+        using var first = new V1.DatasetService.DatasetServiceClient(one).IngestPoints(cancellationToken: Now);
+        using var second = new V1.DatasetService.DatasetServiceClient(two).IngestPoints(cancellationToken: Now);
+        await first.RequestStream.WriteAsync(TestServer.Start("people", upload), Now);
+        await first.RequestStream.WriteAsync(TestServer.Batch(1, TestServer.Pattern(1, 4), 4), Now);
+        Assert.True(await first.ResponseStream.MoveNext(Now) && await first.ResponseStream.MoveNext(Now));
+        Assert.Equal(1u, first.ResponseStream.Current.Acknowledged.Sequence);
+        await second.RequestStream.WriteAsync(TestServer.Start("people", upload), Now);
+        Assert.True(await second.ResponseStream.MoveNext(Now));
+        await first.RequestStream.WriteAsync(TestServer.Batch(2, TestServer.Pattern(1, 4), 4), Now);
+        Failure lost = await Failure.OfAsync(async () => { while (await first.ResponseStream.MoveNext(Now)) { } });
+        Assert.Equal(("UPLOAD_TAKEN_OVER", StatusCode.Aborted), (lost.Reason, lost.Code));
+        await second.RequestStream.WriteAsync(TestServer.Batch(1, TestServer.Pattern(1, 4), 4), Now);
+        await second.RequestStream.WriteAsync(TestServer.Finish(1, 1), Now);
+        while (await second.ResponseStream.MoveNext(Now)) { }
+        Assert.Equal(1, (await client.Dataset("people").GetAsync(Now)).RecordCount);
+    }
+
+    [Fact]
     public async Task A_job_of_a_server_that_is_gone_waits_for_it_and_is_cancelled_by_any_other()
     {
         string ledger = postgres.NewSchema(), witness = postgres.NewSchema();
@@ -51,7 +79,7 @@ public sealed class ReplicaTests(PostgresServer postgres) : IDisposable
                 "r", new() { Function = "laplacian", Bandwidth = 1, Mu = 10, PerClass = true, Features = 65_536 }, null, null, Now);
             await client.CreateDatasetAsync("tests", new() { Domain = new(2, maxNorm: 2), IsPublic = true }, Now);
             await client.Dataset("tests").IngestAsync(TestServer.Pattern(20_000, 2), 2, null, null, Now);
-            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(left.Address);
+            using var channel = GrpcChannel.ForAddress(left.Address);
             operation = (await new V1.QueryService.QueryServiceClient(channel).CreateClassificationJobAsync(new()
             {
                 Parent = "datasets/people",
@@ -62,7 +90,7 @@ public sealed class ReplicaTests(PostgresServer postgres) : IDisposable
         }
         await using (ServerHost right = await StartAsync("right", ledger, witness))
         {
-            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(right.Address);
+            using var channel = GrpcChannel.ForAddress(right.Address);
             var queries = new V1.QueryService.QueryServiceClient(channel);
             V1.ClassificationJob job = (await queries.GetClassificationJobAsync(name, cancellationToken: Now)).ClassificationJob;
             Assert.Equal(V1.JobState.Queued, job.State);

@@ -94,6 +94,8 @@ public sealed class LedgerRoleTests(PostgresServer server)
         StorageException refused = Assert.Throws<StorageException>(() => scratch.Open());
         Assert.Equal(Reasons.LedgerNotServing, refused.Reason);
         Assert.Contains("pk ledger role", refused.Message, StringComparison.Ordinal);
+        StorageOptions beside = scratch.Options with { WitnessConnectionString = scratch.Options.Postgres!.ConnectionString };
+        Assert.Contains("pk_witness", Assert.Throws<StorageException>(() => scratch.Open(beside)).Message, StringComparison.Ordinal);
         LedgerRole.Grant(new(schema), role);
         scratch.Open().Dispose();
     }

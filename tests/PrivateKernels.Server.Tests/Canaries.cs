@@ -38,8 +38,8 @@ static partial class Canaries
 
     /// <summary>Measured times may hold any digits.</summary>
     [GeneratedRegex(""" "time":"[^"]*"|"ms":[0-9.E+-]+ """, RegexOptions.IgnorePatternWhitespace)]
-    private static partial Regex Clock { get; }
+    static partial Regex Clock { get; }
 
     [GeneratedRegex("pk_[a-z0-9-]+_[A-Za-z0-9_-]{43}")]
-    private static partial Regex Key { get; }
+    static partial Regex Key { get; }
 }

@@ -56,7 +56,8 @@ sealed class ReleaseService(
         Measurement measurement = plan.Measurement;
         var reserve = new ReserveRequest(
             call, dataset.Id, id, plan.Cost, measurement.Fingerprint, measurement.Strength.Mechanism, measurement.Noise.Scale,
-            ReleaseWire.SensitivityNorm(measurement), stored.ToBytes(), Caller.Of(context).Id)
+            ReleaseWire.SensitivityNorm(measurement), measurement.LargestRecordCount - 1, stored.ToBytes(),
+            Caller.Of(context).Id)
         { FileBytes = plan.Accuracy.FileBytes };
         return request.ValidateOnly ? Reply(await directory.Ledger.ReserveAsync(reserve), validateOnly: true) : await Reserve(reserve);
     }

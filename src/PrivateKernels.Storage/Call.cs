@@ -19,11 +19,13 @@ public sealed record Call(
 /// <param name="Cost">Price; its unit must be the account's.</param>
 /// <param name="Fingerprint"><see cref="Measurement.Fingerprint"/>: the receipt pays for nothing else.</param>
 /// <param name="Mechanism">With noise scale and sensitivity in cell units, for the ledger's readers.</param>
+/// <param name="MaxRecords">Records for which no cell can overflow: the snapshot may not hold more.</param>
 /// <param name="Spec">Opaque bytes from which the caller can make the same measurement after a restart.</param>
 /// <param name="Creator">Key id of the caller.</param>
 public sealed record ReserveRequest(
     Call Call, string DatasetId, string ReleaseId, PrivacyCost Cost, ReadOnlyMemory<byte> Fingerprint,
-    MechanismKind Mechanism, double NoiseScale, double Sensitivity, ReadOnlyMemory<byte> Spec, string Creator)
+    MechanismKind Mechanism, double NoiseScale, double Sensitivity, long MaxRecords, ReadOnlyMemory<byte> Spec,
+    string Creator)
 {
     /// <summary>Size of the file that comes of it.</summary>
     public long FileBytes { get; init; }

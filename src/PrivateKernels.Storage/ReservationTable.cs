@@ -51,12 +51,18 @@ static class ReservationTable
 
     /// <summary>
     /// Holds the price and records what it is for. The caller has checked idempotency. What it returns is what is stored.
+    /// Guarantee: no cell of the release can overflow, whatever limits were in force when its records came (LIMIT_EXCEEDED).
     /// </summary>
     internal static (ReservationRow, Reservation) Reserve(
         Transaction t, ReserveRequest request, StoredDataset dataset, Account account, ReadOnlySpan<byte> macKey)
     {
         DatabaseSession database = t.Database;
         DatasetRow row = dataset.Row;
+        if (row.RecordCount > request.MaxRecords)
+            throw BatchCheck.Refused(
+                Reasons.LimitExceeded,
+                "The dataset holds more records than the cells of this sketch can; ask for another sketch, or for fewer features.",
+                ("limit", "records"), ("value", request.MaxRecords));
         account = AccountTable.Hold(t, account, request.Cost.Units);
         byte[] id = Guid.NewGuid().ToByteArray();
         string releaseUid = Guid.NewGuid().ToString(), operationUid = Guid.NewGuid().ToString();

@@ -119,6 +119,7 @@ public sealed class ExportTests
         return new(
             Scratch.Call("CreateRelease", "datasets/people", null, release), "people", release,
             new(isPure ? CostUnit.Epsilon : CostUnit.MuSquared, units), new byte[32], mechanism, noise.Scale,
-            isNormal ? Math.Sqrt((double)sensitivity.SquaredL2) : (double)sensitivity.L1, Encoding.UTF8.GetBytes("spec"), "owner");
+            isNormal ? Math.Sqrt((double)sensitivity.SquaredL2) : (double)sensitivity.L1, 1 << 20,
+            Encoding.UTF8.GetBytes("spec"), "owner");
     }
 }

@@ -103,12 +103,12 @@ sealed class Scratch : IDisposable
 
     internal static ReserveRequest Request(string dataset, string release, Measurement measurement, string? requestId = null) => new(
         Call("CreateRelease", $"datasets/{dataset}", requestId, release), dataset, release, measurement.Cost(CostUnit.MuSquared),
-        measurement.Fingerprint, MechanismKind.RoundedNormal, measurement.Noise.Scale, 1, Encoding.UTF8.GetBytes("spec"), "owner");
+        measurement.Fingerprint, MechanismKind.RoundedNormal, measurement.Noise.Scale, 1, 1 << 20, Encoding.UTF8.GetBytes("spec"), "owner");
 
     /// <summary>A reservation of so many units on a pure account, with nothing behind it that could be built.</summary>
     internal static ReserveRequest Hold(string dataset, string release, long units, string? requestId = null) => new(
         Call("CreateRelease", $"datasets/{dataset}", requestId, release), dataset, release, new(CostUnit.Epsilon, units),
-        new byte[32], MechanismKind.DiscreteLaplace, 1, 1, Encoding.UTF8.GetBytes("spec"), "owner");
+        new byte[32], MechanismKind.DiscreteLaplace, 1, 1, 1 << 20, Encoding.UTF8.GetBytes("spec"), "owner");
 
     internal static Release Draw(Build build, Measurement measurement)
     {

@@ -33,6 +33,26 @@ public sealed class SnapshotTests
         }
     }
 
+    [Fact]
+    public async Task A_snapshot_of_more_records_than_cells_can_hold_is_refused_whatever_limit_the_server_has_now()
+    {
+        using var scratch = new Scratch();
+        using (DataDirectory directory = scratch.Open())
+        {
+            await Scratch.Create(directory, "people", Scratch.Gaussian);
+            await Scratch.Ingest(directory, "people", Scratch.Rows(10, 1));
+        }
+        // What is there is more than would be taken in now.
+        using DataDirectory lowered = scratch.Open(scratch.Options with { MaxRecords = 5 });
+        ReserveRequest request = Scratch.Request("people", "r", Scratch.Measurement());
+        long head = lowered.Ledger.Head.Sequence;
+        StorageException error = await Scratch.Refused(
+            Reasons.LimitExceeded, () => lowered.Ledger.ReserveAsync(request with { MaxRecords = 9 }));
+        Assert.Equal("9", error.Metadata["value"]);
+        Assert.Equal((head, 0), (lowered.Ledger.Head.Sequence, lowered.Datasets.GetBudget("people")!.ReservedUnits));
+        Assert.NotNull((await lowered.Ledger.ReserveAsync(request with { MaxRecords = 10 })).Build);
+    }
+
     /// <summary>Some uploads of some batches each; what was uploaded.</summary>
     static async Task<float[][]> Ingest(DataDirectory directory, PublicRandom random, int least)
     {

@@ -77,7 +77,7 @@ static class EncryptionBenchmark
                 request, new(domain, Adjacency.AddOrRemoveOne, 1, 1 << 20, [], CostUnit.MuSquared), new()).Measurement;
             Build build = (await directory.Ledger.ReserveAsync(new(
                 Call("CreateRelease", "datasets/rows"), "rows", $"r{features}", m.Cost(CostUnit.MuSquared), m.Fingerprint,
-                MechanismKind.RoundedNormal, m.Noise.Scale, 1, new byte[1], "owner"))).Build!;
+                MechanismKind.RoundedNormal, m.Noise.Scale, 1, 1 << 20, new byte[1], "owner"))).Build!;
             start = Stopwatch.GetTimestamp();
             if (features == 0)
                 foreach (Records batch in build.Read()) GC.KeepAlive(batch);

@@ -95,7 +95,8 @@ static class LedgerFiles
                 $"[green]The ledger is whole[/]: {report.Head.Sequence} entries, epoch {report.Head.Epoch}, head {document.Hash}.");
             console.WriteLine(report.IsWitnessed ? "It has what its witness saw." : "No witness lies beside it.");
             if (report.CanRewrite is { } can)
-                console.WriteLine(can ? "The role of the connection could rewrite it: see 'pk ledger role'." : "The role of the connection reads and appends.");
+                console.WriteLine(
+                    $"The role of the connection {(can ? "could rewrite it: see 'pk ledger role'" : "reads and appends")}.");
             if (report.IsSealed) console.WriteLine("It is a sealed copy: restore it before a server starts on it.");
             Show(session.Terminal, console, report.Accounts);
             foreach ((string file, CertificateState state) in files.Zip(report.Certificates))

@@ -23,7 +23,8 @@ public sealed class CliPostgresTests(PostgresServer postgres) : IDisposable
         JsonElement granted = await OkAsync(owner, witness, "ledger", "role", role);
         Assert.Contains(
             granted.GetProperty("statements").EnumerateArray(),
-            s => s.GetString()!.StartsWith("GRANT INSERT ON ", StringComparison.Ordinal) && s.GetString()!.EndsWith($".ledger TO {role}", StringComparison.Ordinal));
+            s => s.GetString()!.StartsWith("GRANT INSERT ON ", StringComparison.Ordinal)
+                && s.GetString()!.EndsWith($".ledger TO {role}", StringComparison.Ordinal));
         Assert.Equal("INVALID_FIELD", (await FailAsync(64, owner, witness, "ledger", "role", "pk")).GetProperty("reason").GetString());
 
         string events, entries;

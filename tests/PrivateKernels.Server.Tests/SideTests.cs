@@ -198,7 +198,8 @@ public sealed class SideTests
         try
         {
             using ServerProcess process = await ServerProcess.StartAsync(directory);
-            string limit = File.ReadLines($"/proc/{process.Id}/limits").Single(static l => l.StartsWith("Max core file size", StringComparison.Ordinal));
+            string limit = File.ReadLines($"/proc/{process.Id}/limits")
+                .Single(static l => l.StartsWith("Max core file size", StringComparison.Ordinal));
             Assert.Equal(["0", "0", "bytes"], limit[18..].Split(' ', StringSplitOptions.RemoveEmptyEntries));
         }
         finally

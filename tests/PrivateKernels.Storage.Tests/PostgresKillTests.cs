@@ -6,7 +6,11 @@ public sealed class PostgresKillTests(PostgresServer server)
     /// <summary>All in the long run. Those where a build is under way are in every run, with another server that goes on.</summary>
     public static TheoryData<string> Failpoints => Scale.IsLong
         ? [.. KillTests.Failpoints]
-        : ["create.after_commit", "ingest.after_fsync", "finish.after_commit", "release.before_dirsync", "post.before_witness", "delete.after_tombstone"];
+        :
+        [
+            "create.after_commit", "ingest.after_fsync", "finish.after_commit", "release.before_dirsync", "post.before_witness",
+            "delete.after_tombstone",
+        ];
 
     [Theory]
     [MemberData(nameof(Failpoints))]

@@ -25,7 +25,8 @@ public sealed class SoakTests
         string directory = Directory.CreateTempSubdirectory("pk-soak-").FullName;
         try
         {
-            // Without a log, which would fill memory. The cache of releases is full soon, and one release is made a second for as long as the dataset takes more.
+            // Without a log, which would fill memory. The cache of releases is full soon, and one release is made a second for as
+            // long as the dataset takes more.
             using ServerProcess process = await ServerProcess.StartAsync(
                 directory, "--json", "--ReleaseCache:Bytes", "8388608", "--Limits:CallsPerSecond", "100000",
                 "--Limits:CallBurst", "100000");
@@ -51,7 +52,8 @@ public sealed class SoakTests
             Scale.Say(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{calls[0]} spends, {calls[1]} queries, {calls[2]} streams cut, {calls[3]} refused calls, {report.Head.Sequence} entries"));
-            Scale.Say($"MB resident, median of each quarter: {string.Join(", ", quarters.Select(static q => q.ToString("f1", CultureInfo.InvariantCulture)))}");
+            string medians = string.Join(", ", quarters.Select(static q => q.ToString("f1", CultureInfo.InvariantCulture)));
+            Scale.Say($"MB resident, median of each quarter: {medians}");
             Assert.InRange(quarters[^1] - quarters[1], double.MinValue, Math.Max(16, time.TotalHours));
         }
         finally

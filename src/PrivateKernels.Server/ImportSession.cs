@@ -11,17 +11,25 @@ static class ImportSession
     /// <summary>Of header and trailer, generously: landmarks are the largest recipe.</summary>
     const long RecipeBytes = 256 << 20;
 
+    /// <summary>Bytes of the largest file.</summary>
+    internal static long MostBytes(LimitsOptions limits) => Math.Min(limits.Cells * sizeof(long) + RecipeBytes, Array.MaxLength);
+
     /// <summary>The whole file, checked against what was announced, and read.</summary>
-    internal static async Task<ImportRequest> ReceiveAsync(StreamGuard<V1.ImportReleaseRequest> frames, LimitsOptions limits)
+    /// <param name="frames">The stream.</param>
+    /// <param name="limits">Of the server.</param>
+    /// <param name="announce">Told the size of the file before memory is taken for it; throws where there is no room.</param>
+    internal static async Task<ImportRequest> ReceiveAsync(
+        StreamGuard<V1.ImportReleaseRequest> frames, LimitsOptions limits, Action<long> announce)
     {
         V1.ImportStart start = (await frames.NextAsync())?.Start ?? throw Refusal.Field("start", "must be the first frame, once");
         string dataset = Names.Dataset(start.Parent, "start.parent");
         string id = Names.CheckedId(start.ReleaseId, "start.release_id");
         Call call = Requests.Identify(start, start.Parent) with { Method = "ImportRelease" };
         if (start.Sha256.Length != SHA256.HashSizeInBytes) throw Refusal.Field("start.sha256", "must be 32 bytes");
-        long most = Math.Min(limits.Cells * sizeof(long) + RecipeBytes, Array.MaxLength);
+        long most = MostBytes(limits);
         if (start.TotalBytes < 1) throw Refusal.Field("start.total_bytes", "must be the size of the file");
         if (start.TotalBytes > most) throw Refusal.Limit("Limits:Cells", most, "bytes of a release file");
+        announce(start.TotalBytes);
         // It grows with what comes: a size that is only claimed takes no memory.
         using var file = new MemoryStream();
         while (await frames.NextAsync() is { } frame) Append(file, frame.Chunk ?? throw Refusal.Field("chunk", "must follow start"), start);

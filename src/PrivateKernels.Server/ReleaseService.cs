@@ -17,6 +17,9 @@ sealed class ReleaseService(
 
     static readonly ReleaseState[] All = [.. Living, ReleaseState.Deleted];
 
+    /// <summary>Files that are being imported are in memory as a whole: so many bytes of them at once, but one at least.</summary>
+    readonly BytesInFlight _imports = new(Math.Max(options.Limits.BytesInFlight, ImportSession.MostBytes(options.Limits)));
+
     PlannerLimits Limits => new(options.Limits.Features, options.Limits.Cells);
 
     public override Task<V1.EstimateReleaseResponse> EstimateRelease(V1.EstimateReleaseRequest request, ServerCallContext context) =>
@@ -140,10 +143,18 @@ sealed class ReleaseService(
     {
         await using var guard = StreamGuard<V1.ImportReleaseRequest>.Of(
             requestStream, StreamLimits.Ingest(options.Limits), context, drain);
-        ImportRequest request = await ImportSession.ReceiveAsync(guard, options.Limits);
-        byte[] reply = await directory.Releases.ImportAsync(request, row =>
-            new V1.ImportReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger, owner: true) }.ToByteArray());
-        return V1.ImportReleaseResponse.Parser.ParseFrom(reply);
+        IDisposable? held = null;
+        try
+        {
+            ImportRequest request = await ImportSession.ReceiveAsync(guard, options.Limits, bytes => held = _imports.Take(bytes));
+            byte[] reply = await directory.Releases.ImportAsync(request, row =>
+                new V1.ImportReleaseResponse { Release = ReleaseWire.ToWire(row, directory.Ledger, owner: true) }.ToByteArray());
+            return V1.ImportReleaseResponse.Parser.ParseFrom(reply);
+        }
+        finally
+        {
+            held?.Dispose();
+        }
     }
 
     async Task<V1.CreateReleaseResponse> Reserve(ReserveRequest reserve)

@@ -28,6 +28,9 @@ sealed class StreamGuard<T> : IAsyncDisposable
 {
     static readonly TimeSpan Window = TimeSpan.FromSeconds(30);
 
+    /// <summary>Frames are counted together until so much time was waited for them: many small ones take no memory.</summary>
+    static readonly TimeSpan Slice = Window / 64;
+
     readonly IAsyncStreamReader<T> _frames;
     readonly StreamLimits _limits;
     readonly TimeProvider _clock;
@@ -36,6 +39,7 @@ sealed class StreamGuard<T> : IAsyncDisposable
     readonly Action _reset;
     readonly long _opened;
     readonly Queue<(TimeSpan Waited, long Bytes)> _window = new();
+    (TimeSpan Waited, long Bytes) _newest;
     Task _pending = Task.CompletedTask;
     TimeSpan _windowWaited;
     long _windowBytes, _bytes;
@@ -55,6 +59,9 @@ sealed class StreamGuard<T> : IAsyncDisposable
         _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _opened = clock.GetTimestamp();
     }
+
+    /// <summary>Slices of the window that are kept.</summary>
+    internal int Slices => _window.Count;
 
     internal static StreamGuard<T> Of(IAsyncStreamReader<T> frames, StreamLimits limits, ServerCallContext context, Drain drain) =>
         new(frames, limits, TimeProvider.System, context.GetHttpContext().Abort, drain.Token, context.CancellationToken);
@@ -118,9 +125,12 @@ sealed class StreamGuard<T> : IAsyncDisposable
         _bytes += bytes;
         if (_bytes > _limits.Bytes) throw Refusal.Limit("Limits:StreamBytes", _limits.Bytes, "bytes of one stream");
         if (_limits.BytesPerSecond == 0) return;
-        _window.Enqueue((waited, bytes));
+        _newest = (_newest.Waited + waited, _newest.Bytes + bytes);
         _windowWaited += waited;
         _windowBytes += bytes;
+        if (_newest.Waited < Slice) return;
+        _window.Enqueue(_newest);
+        _newest = default;
         while (_windowWaited - _window.Peek().Waited >= Window)
         {
             (TimeSpan oldWaited, long oldBytes) = _window.Dequeue();

@@ -97,6 +97,35 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Files_that_are_imported_at_once_take_so_much_memory_and_no_more()
+    {
+        await _server.Datasets.CreateDatasetAsync(Imported("guests"));
+        using var first = _server.Releases.ImportRelease();
+        using var second = _server.Releases.ImportRelease();
+        foreach (var call in (AsyncClientStreamingCall<ImportReleaseRequest, ImportReleaseResponse>[])[first, second])
+            await call.RequestStream.WriteAsync(Announced(600 << 20), TestContext.Current.CancellationToken);
+        // One of the two has the room, and waits for its chunks.
+        Task<ImportReleaseResponse> beyond = await Task.WhenAny(first.ResponseAsync, second.ResponseAsync);
+        Failure refused = await Failure.OfAsync(() => beyond);
+        Assert.Equal(("OVERLOADED", StatusCode.ResourceExhausted), (refused.Reason, refused.Code));
+        // Small ones, and everything else, go on.
+        await _client.Dataset("guests").ImportReleaseAsync("copy", Bytes);
+        await QueryAsync("people");
+
+        static ImportReleaseRequest Announced(long bytes) => new()
+        {
+            Start = new()
+            {
+                Parent = "datasets/guests",
+                ReleaseId = "large",
+                RequestId = $"{Guid.NewGuid()}",
+                TotalBytes = bytes,
+                Sha256 = ByteString.CopyFrom(new byte[32]),
+            },
+        };
+    }
+
+    [Fact]
     public async Task Imports_survive_a_restart_and_strays_do_not()
     {
         await _server.Datasets.CreateDatasetAsync(Imported("guests"));

@@ -20,6 +20,20 @@ public sealed class StreamGuardTests
     }
 
     [Fact]
+    public async Task Many_small_frames_take_no_memory_and_are_still_measured()
+    {
+        var clock = new HandClock();
+        await using var guard = new StreamGuard<BytesValue>(
+            new Frames(clock, TimeSpan.FromMilliseconds(1), 10, 100_000), Limits with { Bytes = long.MaxValue }, clock, static () => { },
+            default, default);
+        int most = 0;
+        while (await guard.NextAsync() is not null) most = Math.Max(most, guard.Slices);
+        Assert.InRange(most, 30, 65);
+        // Ten bytes in 30 ms are a third of the rate.
+        await Assert.ThrowsAsync<Refusal>(() => ReadAsync(TimeSpan.FromMilliseconds(30), 10, frames: 2_000, TimeSpan.Zero));
+    }
+
+    [Fact]
     public async Task Time_in_which_the_server_holds_back_does_not_count() =>
         await ReadAsync(TimeSpan.FromSeconds(1), 2_000, frames: 20, serverTime: TimeSpan.FromSeconds(60));
 

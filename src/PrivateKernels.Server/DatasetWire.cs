@@ -49,8 +49,15 @@ static class DatasetWire
     internal static AccountTerms Terms(V1.PrivacyLoss limit, string field)
     {
         PrivacyLoss loss = Loss(limit, field);
-        long units = loss.Delta == 0 ? Units.OfEpsilon(loss.Epsilon) : Units.OfLoss(loss);
-        if (units < 1) throw Refusal.Field(field, "is too small to spend anything from");
+        long units;
+        try
+        {
+            units = loss.Delta == 0 ? Units.OfEpsilon(loss.Epsilon) : Units.OfLoss(loss);
+        }
+        catch (InvalidFieldException wrong)
+        {
+            throw wrong.Within(field);
+        }
         return new(loss.Delta == 0 ? CostUnit.Epsilon : CostUnit.MuSquared, units, loss.Delta);
     }
 
@@ -62,7 +69,7 @@ static class DatasetWire
         }
         catch (InvalidFieldException wrong)
         {
-            throw Refusal.Field($"{field}.{wrong.Field}", wrong.Rule);
+            throw wrong.Within(field);
         }
     }
 

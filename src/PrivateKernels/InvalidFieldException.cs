@@ -10,9 +10,15 @@ public sealed class InvalidFieldException : ArgumentException
         : base(string.Create(CultureInfo.InvariantCulture, $"{field} is {value ?? "unset"}: {rule}."))
         => (Field, Rule) = (field, rule);
 
+    InvalidFieldException(InvalidFieldException inner, string parent) : base($"{parent}.{inner.Message}")
+        => (Field, Rule) = ($"{parent}.{inner.Field}", inner.Rule);
+
     /// <summary>Name as on the wire, such as "bandwidth" or "domain.lower".</summary>
     public string Field { get; } = "";
 
     /// <summary>What the value must satisfy.</summary>
     public string Rule { get; } = "";
+
+    /// <summary>The same of a field inside another: "epsilon" of "budget" is "budget.epsilon".</summary>
+    public InvalidFieldException Within(string parent) => new(this, parent);
 }

@@ -35,6 +35,8 @@ public sealed class DatasetTests : IAsyncLifetime
     [InlineData("long description", "INVALID_FIELD", "dataset.description")]
     [InlineData("epsilon 0", "INVALID_FIELD", "budget.epsilon")]
     [InlineData("epsilon nan", "INVALID_FIELD", "budget.epsilon")]
+    [InlineData("epsilon tiny", "INVALID_FIELD", "budget.epsilon")]
+    [InlineData("epsilon huge", "INVALID_FIELD", "budget.epsilon")]
     [InlineData("delta 1", "INVALID_FIELD", "budget.delta")]
     [InlineData("public with budget", "INVALID_FIELD", "budget")]
     [InlineData("no request id", "REQUEST_ID_MISSING", "request_id")]
@@ -64,6 +66,8 @@ public sealed class DatasetTests : IAsyncLifetime
                 case "long name": d.DisplayName = new string('x', 257); break;
                 case "long description": d.Description = new string('x', 4097); break;
                 case "epsilon 0": r.Budget.Epsilon = 0; break;
+                case "epsilon tiny": r.Budget = new() { Epsilon = 1e-13 }; break;
+                case "epsilon huge": r.Budget = new() { Epsilon = 1e300, Delta = 1e-6 }; break;
                 case "epsilon nan": r.Budget.Epsilon = double.NaN; break;
                 case "delta 1": r.Budget.Delta = 1; break;
                 case "public with budget": d.Kind = DatasetKind.Public; break;

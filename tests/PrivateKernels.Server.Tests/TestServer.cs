@@ -59,7 +59,15 @@ public sealed class TestServer : IAsyncDisposable
         string at = directory ?? System.IO.Directory.CreateTempSubdirectory("pk-server-").FullName;
         ServerOptions options = Options(at);
         var log = new StringWriter();
-        return new(await ServerHost.StartAsync(change?.Invoke(options) ?? options, log), at, log, directory is null);
+        try
+        {
+            return new(await ServerHost.StartAsync(change?.Invoke(options) ?? options, log), at, log, directory is null);
+        }
+        catch
+        {
+            if (directory is null) System.IO.Directory.Delete(at, recursive: true);
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -74,9 +74,10 @@ public sealed class PostgresServer : IDisposable
             if (Environment.IsPrivilegedProcess) Wait("chown", "nobody", _folder);
             string data = Path.Combine(_folder, "data");
             Wait(Path.Combine(programs, "initdb"), "-D", data, "-U", "pk", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C");
+            // It is killed in the end: shared memory that is a file of the folder goes with it.
             _process = Serve(
                 Path.Combine(programs, "postgres"), "-D", data, "-k", _folder, "-c", "listen_addresses=", "-c", "max_connections=200",
-                "-c", "shared_buffers=32MB");
+                "-c", "shared_buffers=32MB", "-c", "dynamic_shared_memory_type=mmap");
             for (int i = 0; !CanConnect(); i++)
             {
                 if (_process.HasExited || i > 600) Assert.Fail("PostgreSQL does not start.");

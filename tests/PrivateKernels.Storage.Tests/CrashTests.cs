@@ -107,6 +107,7 @@ public sealed class CrashTests
         };
         // The process lives for a moment: quick code at once is worth more than fast code later.
         start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         // Otherwise one that is killed leaves two files in the temporary folder.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return Process.Start(start)!;

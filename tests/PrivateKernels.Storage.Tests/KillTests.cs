@@ -56,14 +56,14 @@ public sealed class KillTests
         {
             var random = new PublicRandom(seed + (ulong)round);
             using Scratch scratch = Scratch.InMemory();
-            Model[] models = [new(), new()];
+            Model[] models = [new()];
             for (int life = 0; life < 25; life++, Interlocked.Increment(ref kills))
-                await Live(scratch, models, "none", lines: random.NextBelow(30), spins: random.NextBelow(50_000));
+                await Live(scratch, models, "none", lines: random.NextBelow(20), spins: random.NextBelow(50_000));
             End(scratch, models);
             Interlocked.Add(ref spends, models.Sum(static m => m.Posted));
         });
-        Scale.Say($"{kills} kills of 2 ledgers each, {spends} releases posted");
-        Assert.InRange(spends, kills / 2, int.MaxValue);
+        Scale.Say($"{kills} kills, {spends} releases posted");
+        Assert.InRange(spends, kills / 4, int.MaxValue);
     }
 
     /// <summary>As many lives at once as the machine of CI has cores.</summary>

@@ -99,10 +99,12 @@ sealed class ErrorInterceptor(JsonLog log, StreamSlots slots, Access access, Tel
     {
         // Only queries are timed: how long anything else takes may depend on how much private data there is.
         bool timed = context.Method.StartsWith("/privatekernels.v1.QueryService/", StringComparison.Ordinal);
-        log.Write(LogLevel.Information, "call", ("method", context.Method), ("key", Caller.Of(context).Id), ("resource", Resource(request)),
-            ("code", code), ("reason", reason), ("incident", incident),
-            ("trace", Activity.Current is { ParentId: not null } activity ? activity.TraceId : null),
-            ("ms", timed ? Math.Round(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 1) : null));
+        // Whoever asks for health shows no key and may ask without limit: a line for each would let anybody fill the disk.
+        if (Caller.Of(context) != Caller.Nobody)
+            log.Write(LogLevel.Information, "call", ("method", context.Method), ("key", Caller.Of(context).Id), ("resource", Resource(request)),
+                ("code", code), ("reason", reason), ("incident", incident),
+                ("trace", Activity.Current is { ParentId: not null } activity ? activity.TraceId : null),
+                ("ms", timed ? Math.Round(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 1) : null));
         telemetry.AddCall(context.Method, code, reason, timed ? Stopwatch.GetElapsedTime(began) : null);
     }
 

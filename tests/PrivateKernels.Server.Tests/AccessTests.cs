@@ -37,7 +37,11 @@ public sealed class AccessTests
         Assert.Equal(lines, Lines(server));
         await KeyHolder.Of(server.Channel, good).Datasets.ListDatasetsAsync(new ListDatasetsRequest());
         var health = new Health.HealthClient(server.Channel);
+        lines = Lines(server);
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await health.CheckAsync(new HealthCheckRequest())).Status);
+        await Assert.ThrowsAsync<RpcException>(() => health.CheckAsync(new HealthCheckRequest { Service = "none" }).ResponseAsync);
+        await Assert.ThrowsAsync<RpcException>(() => health.CheckAsync(new HealthCheckRequest { Service = new('x', 5_000) }).ResponseAsync);
+        Assert.Equal(lines, Lines(server));
 
         string log = server.Log.ToString();
         Assert.Contains("\"key\":\"good\"", log, StringComparison.Ordinal);

@@ -46,8 +46,8 @@ sealed class Access(
         }
         catch (Refusal refusal)
         {
-            // Beyond the failed attempts of an address there is no line for each: somebody without a key would fill the disk.
-            if (http.Features.Get<Caller>() is not null || refusal.Reason != "RATE_LIMITED")
+            // No line for each health check, nor beyond the failed attempts of an address: somebody without a key would fill the disk.
+            if (http.Features.Get<Caller>() is { } caller ? caller != Caller.Nobody : refusal.Reason != "RATE_LIMITED")
                 log.Write(LogLevel.Information, "call", ("method", method.FullName), ("key", http.Features.Get<Caller>()?.Id),
                     ("code", Reasons.Codes[refusal.Reason]), ("reason", refusal.Reason));
             telemetry.AddCall(method.FullName, Reasons.Codes[refusal.Reason], refusal.Reason, null);

@@ -2,7 +2,10 @@ using PrivateKernels.Storage;
 
 namespace PrivateKernels.Server;
 
-/// <summary>Opened releases, the most recently used ones, within a number of bytes.</summary>
+/// <summary>
+/// Opened releases, the most recently used ones, within a number of bytes, maps that are drawn from a seed included; the last one
+/// used stays whatever its size, since opening it again for each query would cost far more.
+/// </summary>
 sealed class ReleaseCache(ReleaseStore store, long capacityBytes)
 {
     readonly Dictionary<string, LinkedListNode<Entry>> _byUid = [];
@@ -51,10 +54,10 @@ sealed class ReleaseCache(ReleaseStore store, long capacityBytes)
     {
         lock (_byUid)
         {
-            if (_byUid.ContainsKey(row.Uid) || row.SizeBytes > capacityBytes) return;
-            _byUid[row.Uid] = _recent.AddFirst(new Entry(row.Uid, release, row.SizeBytes));
-            _bytes += row.SizeBytes;
-            while (_bytes > capacityBytes) Drop(_recent.Last!);
+            if (_byUid.ContainsKey(row.Uid)) return;
+            LinkedListNode<Entry> newest = _byUid[row.Uid] = _recent.AddFirst(new Entry(row.Uid, release, release.MemoryBytes));
+            _bytes += newest.Value.Bytes;
+            while (_bytes > capacityBytes && _recent.Last! != newest) Drop(_recent.Last!);
         }
     }
 

@@ -5,6 +5,9 @@ namespace PrivateKernels;
 /// <summary>What may leave: noisy cells with their recipe, their privacy and their place in the ledger.</summary>
 public sealed class Release : ReleasedSums
 {
+    /// <summary>Of a release of few cells: its objects.</summary>
+    const int ObjectBytes = 1 << 14;
+
     readonly Lazy<ReleaseParent> _self;
     readonly Lazy<LeastSquares> _leastSquares;
 
@@ -21,6 +24,9 @@ public sealed class Release : ReleasedSums
 
     /// <summary>The linear classifier that was fitted to second moments; null if the release has none.</summary>
     internal override LeastSquares? LeastSquares => Measurement.Moments is null ? null : _leastSquares.Value;
+
+    /// <summary>About how many bytes of memory it takes once it has answered: its cells, also as queries read them, and its map.</summary>
+    public long MemoryBytes => ObjectBytes + 16L * AllCells.Length + Measurement.Sketch.MapBytes;
 
     public Measurement Measurement { get; }
 

@@ -43,6 +43,25 @@ public sealed class SideTests
     }
 
     [Fact]
+    public async Task Opened_releases_are_counted_with_the_maps_that_they_draw_and_the_last_one_stays()
+    {
+        // 8 bytes for each of 4096 x 64 entries: 2 MiB, where the file has 100 kB.
+        const long Map = 8 * 4096 * 64;
+        await using TestServer server = await StartAsync(static o => WithSide(o) with { ReleaseCache = new() { Bytes = Map / 2 } });
+        await server.Datasets.CreateDatasetAsync(NewDataset("wide", static r => r.Dataset.Domain.Dimension = 64));
+        foreach (string id in (string[])["first", "second"])
+        {
+            V1.Release release = await server.BuildAsync(NewRelease("wide", id, 0.1, static r =>
+                (r.Spec.Sketch.Function.Name, r.Spec.Sketch.Features) = ("laplacian", 4096)));
+            Assert.InRange(release.SizeBytes, 1, Map / 8);
+            await server.Queries.QueryAsync(new() { Release = release.Name, Points = new() { Dimension = 64, Values = { new float[64] } } });
+            string line = (await GetAsync(server, "metrics")).Body.Split('\n')
+                .Single(static l => l.StartsWith("pk_release_cache_bytes", StringComparison.Ordinal) && !l.StartsWith('#'));
+            Assert.InRange(double.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture), Map, 1.1 * Map);
+        }
+    }
+
+    [Fact]
     public async Task Metrics_count_calls_points_and_budget_and_show_nothing_of_the_rows()
     {
         const int Rows = 7919;

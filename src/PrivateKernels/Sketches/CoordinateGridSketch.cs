@@ -64,6 +64,8 @@ public sealed class CoordinateGridSketch : ISketch
 
     public double OperationsPerRecord => 20.0 * Domain.Dimension;
 
+    public long MapBytes => 4L * Features * (Features + 1);
+
     public int WeightUnits => 8;
 
     bool IsCentred => Function.Exponent > 1.5;

@@ -72,6 +72,8 @@ public sealed class FourierSketch : ISketch
         (double)Features * (25 + (IsStructured ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension))
         + (Moments is null ? 0 : 3.0 * Moments.CellCount);
 
+    public long MapBytes => _shape.MapBytes;
+
     /// <summary>What a record adds to the count cell; 0 if there is none.</summary>
     int CountWeight { get; }
 

@@ -127,6 +127,9 @@ static class Frequencies
 /// <summary>Shape of a Fourier map: d, m, independent groups, and P (0 = dense).</summary>
 readonly record struct FourierShape(int Dimension, int Frequencies, int Groups, int Padded)
 {
+    /// <summary>Bytes of the map: dense rows, and again as an engine packs them, or three sign masks and a radius per frequency.</summary>
+    public long MapBytes => Padded > 0 ? 16L * Frequencies : 8L * Frequencies * Dimension;
+
     /// <summary>Below this dimension the structured rotation is visibly biased on axis-aligned differences (2.2).</summary>
     const int LeastStructuredDimension = 32;
 

@@ -59,6 +59,8 @@ public sealed class FrequencyGridSketch : ISketch
 
     public double OperationsPerRecord => (double)Features * (25 + 2 * Domain.Dimension);
 
+    public long MapBytes => 8L * Features * Domain.Dimension;
+
     public bool AnswersInsideBoxOnly => true;
 
     /// <summary>

@@ -31,6 +31,12 @@ public interface ISketch
     double OperationsPerRecord { get; }
 
     /// <summary>
+    /// Bytes of the random map in memory once it has been drawn, an engine's own arrangement of it included: often far more than
+    /// those of the recipe, which keeps its seed. 0 where the map is negligible.
+    /// </summary>
+    long MapBytes => 0;
+
+    /// <summary>
     /// Distance between neighbouring data sets, for units of one record. Holds for a single block and for several blocks
     /// (classes) side by side of which a record touches one, also when a record changes its block.
     /// </summary>

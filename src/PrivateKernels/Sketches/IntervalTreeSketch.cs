@@ -77,6 +77,8 @@ public sealed class IntervalTreeSketch : ISketch
 
     public double OperationsPerRecord => Axes * (20.0 + (Directions > 0 ? 2 * Domain.Dimension : 0));
 
+    public long MapBytes => 8L * Directions * Domain.Dimension;
+
     int Axes => _map.Dimension;
 
     /// <summary>Levels of 2, 4, ..., m nodes, one after the other.</summary>

@@ -55,6 +55,8 @@ public sealed class LandmarkSketch : ISketch
     /// <summary>D distances, D kernel values and a triangular product.</summary>
     public double OperationsPerRecord => Features * (3.0 * Domain.Dimension + 25 + Features);
 
+    public long MapBytes => 2L * RecipeBytes;
+
     int CountWeight { get; }
 
     /// <summary>Landmarks that the planner takes from a public set.</summary>

@@ -67,6 +67,8 @@ public sealed class PaperFeatureSketch : ISketch
 
     public double OperationsPerRecord => (double)Features * (25 + 2 * Domain.Dimension);
 
+    public long MapBytes => 8L * Features * Domain.Dimension;
+
     int Groups => GroupsOf(Domain, Projected);
 
     /// <summary>What a record adds to the count.</summary>

@@ -68,6 +68,8 @@ public sealed class ProjectedTreeSketch : ISketch
     public double OperationsPerRecord =>
         (double)Features * (20 + (_shape.Padded > 0 ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension));
 
+    public long MapBytes => _shape.MapBytes;
+
     /// <summary>
     /// A sketch of at least <paramref name="features"/> directions; 0 = where noise, which grows as sqrt k, and projection
     /// error, which falls as 1/sqrt k, are equal: k = 0.006 n epsilon (7.2, for points 0.65 r apart).

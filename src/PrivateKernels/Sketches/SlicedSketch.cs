@@ -77,6 +77,8 @@ public sealed class SlicedSketch : ISketch
     public double OperationsPerRecord =>
         (double)Features * (20 + (IsStructured ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension));
 
+    public long MapBytes => _shape.MapBytes;
+
     int IndicatorCells => Features * SlicedMap.CellsPerRow;
 
     double Radius => Domain.MaxNorm!.Value;

@@ -68,6 +68,8 @@ public sealed class SphericalSketch : ISketch
     public double OperationsPerRecord =>
         (double)_featureCells * (6 + (IsStructured ? 3 * BitOperations.Log2((uint)_shape.Padded) : 2 * Domain.Dimension));
 
+    public long MapBytes => _shape.MapBytes * (_featureCells / Features);
+
     /// <summary>What a record adds to the count cell; 0 if there is none.</summary>
     long CountWeight { get; }
 

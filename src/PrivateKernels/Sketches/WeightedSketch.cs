@@ -53,6 +53,8 @@ public sealed class WeightedSketch : ISketch
 
     public double OperationsPerRecord => _inner.OperationsPerRecord;
 
+    public long MapBytes => _inner.MapBytes;
+
     bool HasOwnCount => _countWeight > 0;
 
     /// <summary>Weighs the records of a sketch.</summary>

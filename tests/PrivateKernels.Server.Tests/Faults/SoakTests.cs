@@ -28,7 +28,7 @@ public sealed class SoakTests
             // Without a log, which would fill memory. The cache of releases is full soon, and one release is made a second for as
             // long as the dataset takes more.
             using ServerProcess process = await ServerProcess.StartAsync(
-                directory, "--json", "--ReleaseCache:Bytes", "8388608", "--Limits:CallsPerSecond", "100000",
+                directory, "--json", "--ReleaseCache:Bytes", "2097152", "--Limits:CallsPerSecond", "100000",
                 "--Limits:CallBurst", "100000");
             TimeSpan pause = TimeSpan.FromSeconds(Math.Max(1, time.TotalSeconds / 9_000));
             var work = new KillTests.Work();

@@ -31,6 +31,17 @@ public sealed class SketchTests : IDisposable
     }
 
     [Theory]
+    [InlineData("laplacian", 64)]
+    [InlineData("gaussian", 64)]
+    public void A_map_takes_the_bytes_of_memory_that_it_says(string name, int d)
+    {
+        ISketch sketch = SketchCases.Measurement(name, d).Sketch;
+        FourierMap map = ((FourierSketch)sketch).Map;
+        // Dense rows a second time, as engines pack them.
+        Assert.Equal(map.IsStructured ? 4 * (map.Flips.Length + map.Radii.Length) : 8 * map.Rows.Length, sketch.MapBytes);
+    }
+
+    [Theory]
     [MemberData(nameof(SketchCases.Names), MemberType = typeof(SketchCases))]
     public void Cells_are_sums_over_batches_in_any_order(string name)
     {

@@ -154,7 +154,8 @@ public sealed class KernelMeanTests(ITestOutputHelper output) : IDisposable
         }
         double variance = squares - mean * mean;
         Assert.InRange((mean - truth) / Math.Sqrt(variance / releases), -4.5, 4.5);
-        Assert.InRange(variance / stated, 0.8, 1.25);
+        // The spread of 800 squares is itself known to 6 % only.
+        Assert.InRange(variance / stated, 0.7, 1.4);
     }
 
     [Fact]

@@ -72,7 +72,7 @@ public sealed class PlanningTests : IAsyncLifetime
         Assert.Equal("OVERLOADED", (await await Task.WhenAny(estimates)).Reason);
         await server.Queries.QueryAsync(
             new QueryRequest { Release = release.Name, Points = new V1.Points { Dimension = 4, Values = { 0, 0, 0, 0 } } });
-        Assert.Contains(estimates, static e => !e.IsCompleted);
+        Assert.Equal(1, estimates.Count(static e => e.IsCompleted));
         await stop.CancelAsync();
         await Task.WhenAll(estimates);
     }
